@@ -10,6 +10,7 @@ const SUPPORT = new Set([
   "receiver.js",
   "bare-loop.js",
   "bare-accept.js",
+  "peer.js",
   "inlet-support.js",
   "naive-import.js",
   "naive-ingest.js",

@@ -103,6 +103,7 @@ export const PLACES = {
  */
 export const LIBRARIES = {
   "@aws-sdk/client-sesv2": ["aws"],
+  "@aws-sdk/signature-v4a": ["aws"],
   "@aws-sdk/client-sqs": ["aws"],
   "@fastify/cookie": ["serve"],
   "@fastify/helmet": ["serve"],

@@ -59,13 +59,25 @@ export async function sqsReady(client: SQSClient, options: ReadyOptions): Promis
   await ready(() => client.send(command), "SQS", options);
 }
 
-function keepBack({ middlewareStack }: Kept): void {
+/** Makes a command end when its request is ready to leave. The call rejects then, and `keptRequest` has the request. */
+export function keepBack({ middlewareStack }: Kept): void {
   middlewareStack.add(
     () =>
       ({ request }) =>
         Promise.reject(new Prepared(request)),
     { step: "deserialize", priority: "high", name: "sesMailKeepBack" },
   );
+}
+
+/** The request of a command that was kept back. Rejects when none could be made, as the call does. */
+export async function keptRequest(call: Promise<unknown>): Promise<unknown> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof Prepared) return error.request;
+    throw error;
+  }
+  throw new Error("a command that was kept back has come to an end");
 }
 
 async function ready(prepare: () => Promise<unknown>, service: "SESV2" | "SQS", options: ReadyOptions): Promise<void> {

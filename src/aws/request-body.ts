@@ -16,17 +16,21 @@ const bodies = new WeakMap<object, string | Buffer>();
  * The input of a SendEmailCommand that sends `mail` with `tags` added to its own. It works only with a client passed to
  * `useOwnBodies`.
  */
-export function inputOf(mail: RenderedMail, tags: Tag[]): SendEmailCommandInput {
-  const input: SendEmailCommandInput = { Content: {} };
-  bodies.set(input, bodyOf(mail, tags));
+export function inputOf(mail: RenderedMail, tags: Tag[], endpointId?: string): SendEmailCommandInput {
+  const endpoint = endpointId !== undefined && { EndpointId: endpointId };
+  const input: SendEmailCommandInput = { Content: {}, ...endpoint };
+  bodies.set(
+    input,
+    bodyOf(mail, (each) => ({ ...requestOf(each, tags), ...endpoint })),
+  );
   return input;
 }
 
-function bodyOf(mail: RenderedMail, tags: Tag[]): string | Buffer {
-  if (mail.attachments.length === 0) return JSON.stringify(requestOf(mail, tags));
+function bodyOf(mail: RenderedMail, request: (mail: RenderedMail) => object): string | Buffer {
+  if (mail.attachments.length === 0) return JSON.stringify(request(mail));
   const gap = `gap-${randomUUID()}`;
   const hollow = mail.attachments.map((file) => ({ ...file, data: gap }));
-  const pieces = JSON.stringify(requestOf({ ...mail, attachments: hollow }, tags)).split(gap);
+  const pieces = JSON.stringify(request({ ...mail, attachments: hollow })).split(gap);
   const files = mail.attachments.map(({ data }) => data);
   const bytes = [...pieces, ...files].reduce((sum, part) => sum + Buffer.byteLength(part), 0);
   const body = Buffer.allocUnsafeSlow(bytes);
@@ -84,5 +88,6 @@ export function requestOf(mail: RenderedMail, tags: Tag[]) {
     },
     EmailTags: [...mail.tags, ...tags].map(({ name, value }) => ({ Name: name, Value: value })),
     ...(mail.configurationSet && { ConfigurationSetName: mail.configurationSet }),
+    ...(mail.tenant !== undefined && { TenantName: mail.tenant }),
   };
 }

@@ -104,6 +104,24 @@ export function isExpired(error: unknown): boolean {
   return ["ExpiredTokenException", "ExpiredToken", "RequestExpired"].includes(factsOf(error).name);
 }
 
+/** Names by which SES refuses a request whose signature is of another time. */
+const OF_CLOCKS = new Set([
+  "InvalidSignatureException",
+  "SignatureDoesNotMatch",
+  "RequestExpired",
+  "RequestTimeTooSkewed",
+  "RequestInTheFuture",
+]);
+
+/**
+ * True when SES refused a request because the clock of this machine is wrong, and the SDK has learnt from the answer how wrong. A request
+ * that is signed anew will do.
+ */
+export function isClockWrong(error: unknown): boolean {
+  const { $metadata } = error as { $metadata?: { clockSkewCorrected?: unknown } };
+  return $metadata?.clockSkewCorrected === true && OF_CLOCKS.has(factsOf(error).name);
+}
+
 function unreachable(reason: string): SesOutcome {
   return { kind: "transient", reason, unreachable: true };
 }

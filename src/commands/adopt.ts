@@ -14,7 +14,8 @@ export const addAdopt: AddCommand = (program, act) => {
     .optionsGroup("What is still to be sent:")
     .addOption(setting("--from <mailbox>", "FROM", "sender of the mail, 'Name <address>'"))
     .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
-    .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"));
+    .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
+    .addOption(setting("--tenant <name>", "TENANT", "SES tenant that the mail is sent for"));
   addTrackingOptions(command)
     .optionsGroup(GROUPS.other)
     .action(

@@ -84,6 +84,7 @@ export function addIncomingOptions(command: Command, heading: string): Command {
     .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
     .option("--header <'Name: value'>", "extra header; may be repeated", collect)
     .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
+    .addOption(setting("--tenant <name>", "TENANT", "SES tenant that the mail is sent for"))
     .option("--tag <name=value>", "SES message tag; may be repeated", collect)
     .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"));
   return addTrackingOptions(command);
@@ -113,6 +114,7 @@ export function addMailOptions(command: Command): Command {
     .option("--header <'Name: value'>", "extra header; may be repeated", collect)
     .option("--attach <file>", "attachment; may be repeated", collect)
     .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
+    .addOption(setting("--tenant <name>", "TENANT", "SES tenant that the mail is sent for"))
     .option("--tag <name=value>", "SES message tag; may be repeated", collect)
     .addOption(
       setting("--unsubscribe-url <template>", "UNSUBSCRIBE_URL", "https address for List-Unsubscribe, one-click"),
@@ -160,6 +162,9 @@ export function addSendingOptions(command: Command): Command {
         "RESERVE",
         "leave the last n of the daily quota to transactional and high-priority mail",
       ).argParser(parseReserve),
+    )
+    .addOption(
+      setting("--endpoint-id <id>", "ENDPOINT_ID", "SES multi-region endpoint (global endpoint), such as abcd.xyz"),
     )
     .addOption(
       setting("--max-late <duration>", "MAX_LATE", "do not send what is overdue by more than this, such as 2h"),

@@ -7,7 +7,7 @@ import { findFiles } from "../compose/mail/folder-files.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { StoppedError, UserError } from "../errors.ts";
-import { type Content, type Kind, kindOf, type RenderedMail, type Tag } from "../message.ts";
+import { type ComposedMail, type Content, type Kind, kindOf, wholeMail, type Tag } from "../message.ts";
 import type { Links } from "../tracking/links.ts";
 import { messageLinks } from "../tracking/message-links.ts";
 import { ByteBudget } from "./byte-budget.ts";
@@ -23,7 +23,7 @@ export interface MailService {
    * withholds it. Errors of SES are outcomes; only a bug rejects.
    */
   send(
-    mail: RenderedMail,
+    mail: ComposedMail,
     tags: Tag[],
     onDeparted: () => void,
     mayLeave: () => boolean,
@@ -91,7 +91,7 @@ export function createMailer(
     const linked = tracking && messageLinks(tracking, (signer ??= await links()), claim.id);
     const { values, record } = readValues(names, claim.fields);
     return problemOr(() => ({
-      mail: content.render(claim.email, values, linked),
+      mail: content.compose(claim.email, values, linked),
       record,
       kind,
       ...(list && { list }),
@@ -99,11 +99,11 @@ export function createMailer(
   };
 
   /** A message waits for memory before its call is made, so that the time-out of the call does not run meanwhile. */
-  const sendWithFiles = async ({ mail, record }: Rendered, send: (mail: RenderedMail) => Promise<Outcome>) => {
+  const sendWithFiles = async ({ mail, record }: Rendered, send: (mail: ComposedMail) => Promise<Outcome>) => {
     const { files, ...rest } = mail;
     const attached = mail.attachments.reduce((sum, { data }) => sum + data.length, 0);
     if (files === undefined) return attached === 0 ? send(mail) : budget.within(attached, () => send(mail));
-    const found = await findFiles(mail, record);
+    const found = await findFiles(wholeMail(mail), record);
     return budget.within(attached + found.bytes, async () =>
       send({ ...rest, attachments: [...mail.attachments, ...(await found.read())] }),
     );
@@ -128,7 +128,7 @@ export function createMailer(
 }
 
 interface Rendered extends Pick<MailOrigin, "kind" | "list"> {
-  mail: RenderedMail;
+  mail: ComposedMail;
   /** What `Examiner` recorded of its files when the list was added; null: nothing is known, or there are no files. */
   record: string | null;
 }

@@ -70,6 +70,7 @@ export function templateBase(template: Content, extras: Extras, { envelope, trac
     tags: [...new Map([...envelope.tags, ...template.tags].map((tag) => [tag.name, tag])).values()],
     text: extras.text === null ? template.text : "-",
     configurationSet: template.configurationSet ?? envelope.configurationSet,
+    ...(template.tenant === undefined && envelope.tenant !== undefined && { tenant: envelope.tenant }),
     unsubscribeUrl,
     unsubscribeMailto: template.unsubscribeMailto ?? around.unsubscribeMailto,
     ...(links !== null && { tracking: links }),

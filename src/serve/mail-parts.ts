@@ -49,6 +49,7 @@ export async function testContent(parts: MailParts): Promise<Made<Content>> {
     tags: whole.tags,
     attachments: whole.attachments,
     configurationSet: whole.configurationSet,
+    ...(whole.tenant !== undefined && { tenant: whole.tenant }),
     // With `tracking`, the test gets a link of its own. A link to another service stands in the headers.
     unsubscribeUrl: null,
     unsubscribeMailto: null,

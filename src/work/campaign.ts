@@ -32,6 +32,7 @@ export interface ContentFlags extends TrackingFlags {
   header?: string[];
   attach?: string[];
   configurationSet?: string;
+  tenant?: string;
   tag?: string[];
   unsubscribeUrl?: string;
   unsubscribeMailto?: string;
@@ -98,6 +99,7 @@ export function overridesOf(flags: ContentFlags): ContentOverrides {
     ...(flags.attach !== undefined && { attachments: flags.attach }),
     ...(flags.tag !== undefined && { tags: flags.tag }),
     ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
+    ...(flags.tenant !== undefined && { tenant: flags.tenant }),
     ...(flags.unsubscribeUrl !== undefined && { unsubscribeUrl: flags.unsubscribeUrl }),
     ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
     ...(flags.allowEmpty !== undefined && { allowEmpty: flags.allowEmpty }),

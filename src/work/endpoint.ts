@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { awsRegion } from "../aws/region.ts";
 import type { Context } from "./context.ts";
 import { type Account, connectSes, type Ses, type SesOptions } from "../aws/ses.ts";
+import { UserError } from "../errors.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { NotificationSink } from "../sandbox/event-feed.ts";
 import type { TopicOf } from "../sandbox/outbox.ts";
@@ -25,6 +26,8 @@ export interface EndpointFlags {
   /** Where the mails of the sandbox go; `ses-mail-outbox` when not given. */
   outbox?: string;
   rate?: number;
+  /** The multi-region endpoint that mails go through. */
+  endpointId?: string;
   concurrency?: number;
   timeout: string;
   /** How many recipients of the daily quota bulk mail leaves to other mail. Not set: none. */
@@ -148,7 +151,25 @@ function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox |
     // At least 1, because the HTTP client takes 0 for no limit.
     timeoutMs: parseDuration(flags.timeout, "--timeout", 1),
     concurrency: flags.concurrency ?? MOST_CONCURRENCY,
+    wire: wireIn(io.env),
+    ...(flags.endpointId !== undefined && !sandbox && { endpointId: checkEndpointId(flags.endpointId) }),
   };
+}
+
+/** SES API, EndpointId: it becomes part of a host name. */
+function checkEndpointId(id: string): string {
+  if (/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,125}[A-Za-z0-9])?$/.test(id)) return id;
+  throw new UserError(
+    `--endpoint-id expects the id of a multi-region endpoint, such as abcd.xyz, got ${JSON.stringify(id)}`,
+    "aws sesv2 list-multi-region-endpoints shows those that there are",
+  );
+}
+
+/** Who makes the calls of SendEmail. The SDK's own way is for doubts, and for tests that compare both. */
+function wireIn(env: Readonly<Record<string, string | undefined>>): "own" | "sdk" {
+  const wire = env["SES_MAIL_WIRE"] ?? "own";
+  if (wire === "own" || wire === "sdk") return wire;
+  throw new UserError(`SES_MAIL_WIRE expects own or sdk, got ${JSON.stringify(wire)}`, "remove it");
 }
 
 async function readAccount({ terminal }: Context, flags: EndpointFlags, ses: Ses): Promise<Account | null> {

@@ -10,6 +10,7 @@ export interface IncomingFlags extends TrackingFlags {
   replyTo?: string[];
   header?: string[];
   configurationSet?: string;
+  tenant?: string;
   tag?: string[];
   unsubscribeMailto?: string;
 }
@@ -35,6 +36,7 @@ function overridesOf(flags: IncomingFlags): ContentOverrides {
     ...(flags.replyTo && { replyTo: flags.replyTo }),
     ...(flags.header && { headers: flags.header }),
     ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
+    ...(flags.tenant !== undefined && { tenant: flags.tenant }),
     ...(flags.tag && { tags: flags.tag }),
     ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
   };

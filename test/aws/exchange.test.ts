@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { connectSes, type Ses, type SesOptions } from "../../src/aws/ses.ts";
 import type { RenderedMail } from "../../src/message.ts";
 
@@ -23,13 +23,16 @@ const MAIL: RenderedMail = {
   configurationSet: null,
 };
 
+let wire: "own" | "sdk" = "own";
+
 function ses(endpoint: string, options: Partial<SesOptions> = {}): Ses {
   const client = connectSes({
     region: "us-east-1",
     endpoint,
     credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" },
     concurrency: 5,
-    timeoutMs: 300,
+    timeoutMs: 1_000,
+    wire,
     ...options,
   });
   onTestFinished(() => client.close());
@@ -71,194 +74,200 @@ const answering = (status: number, body: string, type?: string) =>
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n";
 const ANSWER = `${HEAD}${'{"MessageId":"m-1"}'.padEnd(30)}`;
 
-describe("an answer that begins and does not end is in doubt after --timeout", () => {
-  it.each<[string, (socket: Socket) => void]>([
-    ["no byte", () => undefined],
-    ["half a head", (socket) => void socket.write("HTTP/1.1 200 OK\r\nConte")],
-    ["a head", (socket) => void socket.write(HEAD)],
-    ["six bytes of the body", (socket) => void socket.write(`${HEAD}{"Mess`)],
-    [
-      "a chunk without an end",
-      (s) => void s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"Mess\r\n'),
-    ],
-    ["100 Continue and nothing more", (socket) => void socket.write("HTTP/1.1 100 Continue\r\n\r\n")],
-  ])("%s", async (_name, speak) => {
-    const { port } = await tcpServer(speak);
-    expect(await ses(`http://127.0.0.1:${port}`).send(MAIL, [])).toMatchObject({ kind: "in_doubt" });
+describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
+  beforeEach(() => {
+    wire = way;
   });
 
-  it.each(["head", "body"])("a byte at a time, in the %s", async (where) => {
-    const text = where === "head" ? `HTTP/1.1 200 OK\r\nX: ${"x".repeat(500)}` : `${HEAD.replace("30", "300")}{"Mess`;
-    const { port } = await tcpServer((socket) => {
-      socket.write(where === "head" ? "" : text);
-      let at = 0;
-      const timer = setInterval(() => socket.write(where === "head" ? (text[at++ % text.length] ?? "x") : " "), 20);
-      socket.on("close", () => clearInterval(timer));
+  describe("an answer that begins and does not end is in doubt after --timeout", () => {
+    it.each<[string, (socket: Socket) => void]>([
+      ["no byte", () => undefined],
+      ["half a head", (socket) => void socket.write("HTTP/1.1 200 OK\r\nConte")],
+      ["a head", (socket) => void socket.write(HEAD)],
+      ["six bytes of the body", (socket) => void socket.write(`${HEAD}{"Mess`)],
+      [
+        "a chunk without an end",
+        (s) => void s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"Mess\r\n'),
+      ],
+      ["100 Continue and nothing more", (socket) => void socket.write("HTTP/1.1 100 Continue\r\n\r\n")],
+    ])("%s", async (_name, speak) => {
+      const { port } = await tcpServer(speak);
+      expect(await ses(`http://127.0.0.1:${port}`).send(MAIL, [])).toMatchObject({ kind: "in_doubt" });
     });
-    expect(await ses(`http://127.0.0.1:${port}`).send(MAIL, [])).toMatchObject({ kind: "in_doubt" });
-  });
 
-  it("an answer without end is not kept", async () => {
-    const url = await httpServer((_request, response) => {
-      response.writeHead(200, { "content-type": "application/json" });
-      const more = () => {
-        while (!response.destroyed && response.write(Buffer.alloc(65_536, 32)));
-      };
-      response.on("drain", more);
-      more();
-    });
-    expect(await ses(url, { timeoutMs: 20_000 }).send(MAIL, [])).toMatchObject({
-      kind: "in_doubt",
-      reason: expect.stringContaining("longer than"),
-    });
-  });
-
-  it("the account, too", async () => {
-    const { port } = await tcpServer((socket) => void socket.write(`${HEAD}{"Send`));
-    expect(await ses(`http://127.0.0.1:${port}`).account(200)).toMatchObject({ kind: "in_doubt" });
-  });
-});
-
-describe("what never left is no attempt", () => {
-  it("a TLS handshake that does not end", async () => {
-    const { port } = await tcpServer(() => undefined);
-    const outcome = await ses(`https://127.0.0.1:${port}`).send(MAIL, []);
-    expect(outcome).toMatchObject({ kind: "transient", unreachable: true });
-  });
-
-  it("a TLS handshake that is broken off", async () => {
-    const { port } = await tcpServer((socket) => void socket.destroy());
-    const outcome = await ses(`https://127.0.0.1:${port}`, { timeoutMs: 2_000 }).send(MAIL, []);
-    expect(outcome).toMatchObject({ kind: "transient", unreachable: true });
-  });
-
-  it("an endpoint that speaks no TLS, and one whose certificate nobody knows: somebody has to mend that", async () => {
-    const plain = await tcpServer((socket) => void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
-    expect(await ses(`https://127.0.0.1:${plain.port}`, { timeoutMs: 2_000 }).send(MAIL, [])).toMatchObject({
-      kind: "halted",
-    });
-    const tls = createTlsServer(ownCertificate());
-    const port = await portOf(tls, new Set());
-    expect(await ses(`https://127.0.0.1:${port}`, { timeoutMs: 2_000 }).send(MAIL, [])).toMatchObject({
-      kind: "halted",
-    });
-  });
-
-  it("nobody listens: the reason names the address, also of a name with two addresses", async () => {
-    const { port } = await tcpServer(() => undefined);
-    const free = port === 9 ? 10 : 9;
-    for (const host of ["127.0.0.1", "localhost"]) {
-      expect(await ses(`http://${host}:${free}`, { timeoutMs: 2_000 }).send(MAIL, [])).toMatchObject({
-        kind: "transient",
-        unreachable: true,
-        reason: expect.stringMatching(/connect ECONNREFUSED .*:9/),
+    it.each(["head", "body"])("a byte at a time, in the %s", async (where) => {
+      const text = where === "head" ? `HTTP/1.1 200 OK\r\nX: ${"x".repeat(500)}` : `${HEAD.replace("30", "300")}{"Mess`;
+      const { port } = await tcpServer((socket) => {
+        socket.write(where === "head" ? "" : text);
+        let at = 0;
+        const timer = setInterval(() => socket.write(where === "head" ? (text[at++ % text.length] ?? "x") : " "), 20);
+        socket.on("close", () => clearInterval(timer));
       });
-    }
-  });
+      expect(await ses(`http://127.0.0.1:${port}`).send(MAIL, [])).toMatchObject({ kind: "in_doubt" });
+    });
 
-  it("credentials that do not come: nothing is sent when they come at last", async () => {
-    const { port, connections } = await tcpServer((socket) => void socket.write(ANSWER));
-    let give: (value: { accessKeyId: string; secretAccessKey: string }) => void = () => undefined;
-    const credentials = () => new Promise((resolve) => (give = resolve));
-    const client = ses(`http://127.0.0.1:${port}`, { credentials: credentials as never });
-    expect(await client.send(MAIL, [])).toMatchObject({ kind: "transient", unreachable: true });
-    give({ accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" });
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(connections()).toBe(0);
-  });
+    it("an answer without end is not kept", async () => {
+      const url = await httpServer((_request, response) => {
+        response.writeHead(200, { "content-type": "application/json" });
+        const more = () => {
+          while (!response.destroyed && response.write(Buffer.alloc(65_536, 32)));
+        };
+        response.on("drain", more);
+        more();
+      });
+      expect(await ses(url, { timeoutMs: 20_000 }).send(MAIL, [])).toMatchObject({
+        kind: "in_doubt",
+        reason: expect.stringContaining("longer than"),
+      });
+    });
 
-  it.each([
-    ["127.0.0.1:8025", "without http://"],
-    ["localhost:8025", "without http://, with a name"],
-    ["foo", "no URL"],
-    ["ftp://127.0.0.1", "another protocol"],
-    ["http://", "no host"],
-  ])("the endpoint %s: %s", async (endpoint) => {
-    vi.stubEnv("AWS_ENDPOINT_URL_SESV2", endpoint);
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const hint = expect.stringContaining("AWS_ENDPOINT_URL_SESV2") as string;
-    expect(await ses("", { endpoint: undefined }).send(MAIL, [])).toMatchObject({ kind: "halted", hint });
-  });
-
-  it("a header that no request can have", async () => {
-    const url = await answering(200, '{"MessageId":"m-1"}');
-    const credentials = { accessKeyId: "AKID", secretAccessKey: "s", sessionToken: "a\nb" };
-    expect(await ses(url, { credentials }).send(MAIL, [])).toMatchObject({ kind: "halted" });
-  });
-});
-
-describe("an answer that makes no sense", () => {
-  it.each<[number, string]>([
-    [200, '{"MessageId":{"a":1}}'],
-    [200, '{"MessageId":5}'],
-    [200, '{"MessageId":""}'],
-    [200, '{"MessageId":null}'],
-    [200, '{"MessageId":["m"]}'],
-    [200, '{"MessageId":"a megabyte"}'],
-    [200, '{"MessageId":"a\\u001b[31mb"}'],
-    [200, "5"],
-    [200, "null"],
-    [200, '"text"'],
-    [200, "[]"],
-    [200, ""],
-    [200, "<html>Sign in</html>"],
-    [200, '{"__type":"MessageRejected","message":"no"}'],
-    [202, "{}"],
-    [204, ""],
-    [301, ""],
-    [304, ""],
-    [307, "<html>Moved</html>"],
-  ])("%i %s: this message is in doubt", async (status, text) => {
-    const body = text.replace("a megabyte", "m".repeat(1_000_000));
-    const outcome = await ses(await answering(status, body), { timeoutMs: 5_000 }).send(MAIL, []);
-    expect(outcome).toMatchObject({ kind: "in_doubt" });
-    expect(outcome.kind === "in_doubt" && outcome.reason.length).toBeLessThan(700);
-  });
-
-  it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])(
-    "an error type %s is an unknown one",
-    async (type) => {
-      for (const url of [
-        await answering(400, '{"message":"no"}', type),
-        await answering(400, JSON.stringify({ message: "no", code: type })),
-      ]) {
-        const outcome = await ses(url, { timeoutMs: 5_000 }).send(MAIL, []);
-        expect(outcome).toMatchObject({ kind: "rejected", unknown: true });
-      }
-    },
-  );
-
-  it("a long text is cut", async () => {
-    for (const status of [400, 500]) {
-      const url = await answering(status, JSON.stringify({ message: "é🙂".repeat(500_000) }), "MessageRejected");
-      const outcome = await ses(url, { timeoutMs: 5_000 }).send(MAIL, []);
-      const reason = "reason" in outcome ? outcome.reason : "";
-      expect(reason).toMatch(/é🙂/);
-      expect(reason.isWellFormed()).toBe(true);
-      expect(reason.length).toBeLessThan(1_100);
-    }
-  });
-
-  it("an account of nonsense has no allowance, and nothing breaks", async () => {
-    const body =
-      '{"SendQuota":{"MaxSendRate":"fast","Max24HourSend":{"a":1},"SentLast24Hours":null},"EnforcementStatus":7}';
-    expect(await ses(await answering(200, body)).account(2_000)).toMatchObject({
-      perSecond: 0,
-      quota: 0,
-      sentLast24Hours: 0,
+    it("the account, too", async () => {
+      const { port } = await tcpServer((socket) => void socket.write(`${HEAD}{"Send`));
+      expect(await ses(`http://127.0.0.1:${port}`).account(200)).toMatchObject({ kind: "in_doubt" });
     });
   });
-});
 
-describe("a call that may not leave when its connection stands", () => {
-  it("is withheld without a byte, and its connection serves the next call", async () => {
-    const { port, connections } = await tcpServer((socket) => void socket.write(ANSWER));
-    const client = ses(`http://127.0.0.1:${port}`, { timeoutMs: 2_000 });
-    let asked = 0;
-    // True while the request is made; false when the connection stands.
-    expect(await client.send(MAIL, [], undefined, () => asked++ === 0)).toMatchObject({ kind: "withheld" });
-    expect(await client.send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: "m-1" });
-    expect(connections()).toBe(1);
+  describe("what never left is no attempt", () => {
+    it("a TLS handshake that does not end", async () => {
+      const { port } = await tcpServer(() => undefined);
+      const outcome = await ses(`https://127.0.0.1:${port}`).send(MAIL, []);
+      expect(outcome).toMatchObject({ kind: "transient", unreachable: true });
+    });
+
+    it("a TLS handshake that is broken off", async () => {
+      const { port } = await tcpServer((socket) => void socket.destroy());
+      const outcome = await ses(`https://127.0.0.1:${port}`, { timeoutMs: 2_000 }).send(MAIL, []);
+      expect(outcome).toMatchObject({ kind: "transient", unreachable: true });
+    });
+
+    it("an endpoint that speaks no TLS, and one whose certificate nobody knows: somebody has to mend that", async () => {
+      const plain = await tcpServer((socket) => void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+      expect(await ses(`https://127.0.0.1:${plain.port}`, { timeoutMs: 2_000 }).send(MAIL, [])).toMatchObject({
+        kind: "halted",
+      });
+      const tls = createTlsServer(ownCertificate());
+      const port = await portOf(tls, new Set());
+      expect(await ses(`https://127.0.0.1:${port}`, { timeoutMs: 2_000 }).send(MAIL, [])).toMatchObject({
+        kind: "halted",
+      });
+    });
+
+    it("nobody listens: the reason names the address, also of a name with two addresses", async () => {
+      const { port } = await tcpServer(() => undefined);
+      const free = port === 9 ? 10 : 9;
+      for (const host of ["127.0.0.1", "localhost"]) {
+        expect(await ses(`http://${host}:${free}`, { timeoutMs: 2_000 }).send(MAIL, [])).toMatchObject({
+          kind: "transient",
+          unreachable: true,
+          reason: expect.stringMatching(/connect ECONNREFUSED .*:9/),
+        });
+      }
+    });
+
+    it("credentials that do not come: nothing is sent when they come at last", async () => {
+      const { port, connections } = await tcpServer((socket) => void socket.write(ANSWER));
+      let give: (value: { accessKeyId: string; secretAccessKey: string }) => void = () => undefined;
+      const credentials = () => new Promise((resolve) => (give = resolve));
+      const client = ses(`http://127.0.0.1:${port}`, { credentials: credentials as never });
+      expect(await client.send(MAIL, [])).toMatchObject({ kind: "transient", unreachable: true });
+      give({ accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(connections()).toBe(0);
+    });
+
+    it.each([
+      ["127.0.0.1:8025", "without http://"],
+      ["localhost:8025", "without http://, with a name"],
+      ["foo", "no URL"],
+      ["ftp://127.0.0.1", "another protocol"],
+      ["http://", "no host"],
+    ])("the endpoint %s: %s", async (endpoint) => {
+      vi.stubEnv("AWS_ENDPOINT_URL_SESV2", endpoint);
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const hint = expect.stringContaining("AWS_ENDPOINT_URL_SESV2") as string;
+      expect(await ses("", { endpoint: undefined }).send(MAIL, [])).toMatchObject({ kind: "halted", hint });
+    });
+
+    it("a header that no request can have", async () => {
+      const url = await answering(200, '{"MessageId":"m-1"}');
+      const credentials = { accessKeyId: "AKID", secretAccessKey: "s", sessionToken: "a\nb" };
+      expect(await ses(url, { credentials }).send(MAIL, [])).toMatchObject({ kind: "halted" });
+    });
+  });
+
+  describe("an answer that makes no sense", () => {
+    it.each<[number, string]>([
+      [200, '{"MessageId":{"a":1}}'],
+      [200, '{"MessageId":5}'],
+      [200, '{"MessageId":""}'],
+      [200, '{"MessageId":null}'],
+      [200, '{"MessageId":["m"]}'],
+      [200, '{"MessageId":"a megabyte"}'],
+      [200, '{"MessageId":"a\\u001b[31mb"}'],
+      [200, "5"],
+      [200, "null"],
+      [200, '"text"'],
+      [200, "[]"],
+      [200, ""],
+      [200, "<html>Sign in</html>"],
+      [200, '{"__type":"MessageRejected","message":"no"}'],
+      [202, "{}"],
+      [204, ""],
+      [301, ""],
+      [304, ""],
+      [307, "<html>Moved</html>"],
+    ])("%i %s: this message is in doubt", async (status, text) => {
+      const body = text.replace("a megabyte", "m".repeat(1_000_000));
+      const outcome = await ses(await answering(status, body), { timeoutMs: 5_000 }).send(MAIL, []);
+      expect(outcome).toMatchObject({ kind: "in_doubt" });
+      expect(outcome.kind === "in_doubt" && outcome.reason.length).toBeLessThan(700);
+    });
+
+    it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])(
+      "an error type %s is an unknown one",
+      async (type) => {
+        for (const url of [
+          await answering(400, '{"message":"no"}', type),
+          await answering(400, JSON.stringify({ message: "no", code: type })),
+        ]) {
+          const outcome = await ses(url, { timeoutMs: 5_000 }).send(MAIL, []);
+          expect(outcome).toMatchObject({ kind: "rejected", unknown: true });
+        }
+      },
+    );
+
+    it("a long text is cut", async () => {
+      for (const status of [400, 500]) {
+        const url = await answering(status, JSON.stringify({ message: "é🙂".repeat(500_000) }), "MessageRejected");
+        const outcome = await ses(url, { timeoutMs: 5_000 }).send(MAIL, []);
+        const reason = "reason" in outcome ? outcome.reason : "";
+        expect(reason).toMatch(/é🙂/);
+        expect(reason.isWellFormed()).toBe(true);
+        expect(reason.length).toBeLessThan(1_100);
+      }
+    });
+
+    it("an account of nonsense has no allowance, and nothing breaks", async () => {
+      const body =
+        '{"SendQuota":{"MaxSendRate":"fast","Max24HourSend":{"a":1},"SentLast24Hours":null},"EnforcementStatus":7}';
+      expect(await ses(await answering(200, body)).account(2_000)).toMatchObject({
+        perSecond: 0,
+        quota: 0,
+        sentLast24Hours: 0,
+      });
+    });
+  });
+
+  describe("a call that may not leave when its connection stands", () => {
+    it("is withheld without a byte, and its connection serves the next call", async () => {
+      const { port, connections } = await tcpServer((socket) => void socket.write(ANSWER));
+      const client = ses(`http://127.0.0.1:${port}`, { timeoutMs: 2_000 });
+      let asked = 0;
+      // True while the request is made; false when the connection stands.
+      expect(await client.send(MAIL, [], undefined, () => asked++ === 0)).toMatchObject({ kind: "withheld" });
+      expect(await client.send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: "m-1" });
+      expect(connections()).toBe(1);
+    });
   });
 });
 

@@ -66,6 +66,7 @@ const mail: fc.Arbitrary<RenderedMail> = fc.record({
     { maxLength: 2 },
   ),
   configurationSet: fc.option(fc.string({ minLength: 1, maxLength: 10 })),
+  tenant: fc.constant("tenant-1"),
 });
 
 it("our body and the SDK's say the same, and so do the headers that speak of it", async () => {

@@ -8,7 +8,7 @@ import { compileContent } from "../../src/compose/mail/template.ts";
 import { createMailer, type MailerOptions } from "../../src/deliver/mailer.ts";
 import type { Ses } from "../../src/aws/ses.ts";
 import type { Claim } from "../../src/deliver/source.ts";
-import type { Content, RenderedMail, Tag } from "../../src/message.ts";
+import { type Content, type RenderedMail, type Tag, wholeMail } from "../../src/message.ts";
 import { createLinks, type Links } from "../../src/tracking/links.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { CONTENT } from "../support/store-actions.ts";
@@ -42,7 +42,7 @@ function scene(
   const ses: Ses = {
     ready: async () => undefined,
     async send(mail, tags) {
-      mails.push({ mail, tags });
+      mails.push({ mail: wholeMail(mail), tags });
       await answer();
       return { kind: "sent", sesMessageId: `ses-${mails.length}` };
     },

@@ -35,6 +35,7 @@ export interface ContentOverrides {
   /** `name=value`, as typed. They replace tags of the same name in the front matter, and add others. */
   tags?: string[];
   configurationSet?: string;
+  tenant?: string;
   unsubscribeUrl?: string;
   unsubscribeMailto?: string;
   topic?: string;
@@ -138,7 +139,7 @@ export function headOf(
   return { subject, ...envelopeOf(front, overrides), allowEmpty: overrides.allowEmpty ?? false };
 }
 
-/** The parts of a content that are no text for the reader: addresses, headers, tags, configuration set, unsubscribing. */
+/** The parts of a content that are no text for the reader: addresses, headers, tags, configuration set, tenant, unsubscribing. */
 export type Envelope = Omit<
   Content,
   "subject" | "html" | "format" | "preheader" | "text" | "attachments" | "files" | "allowEmpty" | "literal" | "tracking"
@@ -161,10 +162,12 @@ const noSender = (hint: string) => new UserError("the mail has no sender", hint)
 
 function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
   refuseVariables("--configuration-set", overrides.configurationSet ?? "");
+  refuseVariables("--tenant", overrides.tenant ?? "");
   const from = (overrides.from ?? front.from ?? "").trim();
   if (from === "") throw noSender("give it with --from, SES_MAIL_FROM, or as from: in the front matter");
   const isTransactional = overrides.transactional ?? front.kind === "transactional";
   const list = listOf(front, overrides);
+  const tenant = overrides.tenant ?? front.tenant;
   const { unsubscribeUrl, unsubscribeMailto } = unsubscribingOf(front, overrides, isTransactional);
   return {
     from: checkMailbox(overrides.from === undefined ? "from" : "--from", from),
@@ -178,6 +181,7 @@ function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
     // Set only when asked for, so that other contents keep the hash they had before.
     ...(list !== undefined && { list }),
     ...(isTransactional && { kind: "transactional" }),
+    ...(tenant !== undefined && { tenant: checkTenant(tenant) }),
   };
 }
 
@@ -236,10 +240,17 @@ function checkTag(tag: Tag): Tag {
   return tag;
 }
 
-/** SES API, ConfigurationSetName. */
+/** SES API, ConfigurationSetName and TenantName. */
+const SES_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
 function checkConfigurationSet(name: string | null): string | null {
-  if (name === null || /^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
+  if (name === null || SES_NAME.test(name)) return name;
   throw new UserError(`a configuration set's name expects 1–64 letters, digits, _ and -, got ${JSON.stringify(name)}`);
+}
+
+function checkTenant(name: string): string {
+  if (SES_NAME.test(name)) return name;
+  throw new UserError(`a tenant's name expects 1–64 letters, digits, _ and -, got ${JSON.stringify(name)}`);
 }
 
 /**

@@ -15,6 +15,7 @@ export interface FrontMatter {
   reply_to?: string[];
   topic?: string;
   configuration_set?: string;
+  tenant?: string;
   headers?: Record<string, string>;
   tags?: Record<string, string>;
   attachments?: string[];
@@ -43,6 +44,7 @@ const SETTINGS: Record<keyof FrontMatter, Setting> = {
   reply_to: { shape: "list", mailbox: true },
   topic: { shape: "text", fixed: true },
   configuration_set: { shape: "text", fixed: true },
+  tenant: { shape: "text", fixed: true },
   headers: { shape: "map" },
   tags: { shape: "map", fixed: true },
   attachments: { shape: "list" },

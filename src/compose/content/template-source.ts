@@ -175,13 +175,14 @@ function checkComposed({ render }: CompiledTemplate["content"]): void {
 
 /** The settings of a template, and those of the envelope where it has none. */
 function withDefaults(front: FrontMatter, envelope: Envelope): FrontMatter {
-  const { configurationSet, unsubscribeUrl, unsubscribeMailto } = envelope;
+  const { configurationSet, tenant, unsubscribeUrl, unsubscribeMailto } = envelope;
   const own = new Set(Object.keys(front.headers ?? {}).map((name) => name.toLowerCase()));
   const headers = envelope.headers.filter(({ name }) => !own.has(name.toLowerCase()));
   return {
     from: envelope.from,
     reply_to: envelope.replyTo,
     ...(configurationSet !== null && { configuration_set: configurationSet }),
+    ...(tenant !== undefined && { tenant }),
     ...(unsubscribeUrl !== null && { unsubscribe_url: unsubscribeUrl }),
     ...(unsubscribeMailto !== null && { unsubscribe_mailto: unsubscribeMailto }),
     ...front,

@@ -8,7 +8,7 @@
  * rendering the whole mail first; a test compares the two.
  */
 import { LRUCache } from "lru-cache";
-import type { MailFile } from "../../message.ts";
+import { type MailFile, type Pieces, wholeText } from "../../message.ts";
 import { escapeFor, escapeHtml, IN_HTML, plainFor } from "./escape.ts";
 import type { Traced } from "../liquid/tracer.ts";
 import type { Inlined } from "./pictures.ts";
@@ -55,11 +55,20 @@ type Piece = string | ValuePlace;
 /** A link with a value in it is kept apart, because its text and its address decide together how it is written. */
 type TextPiece = Piece | { text: TextPiece[]; address: TextPiece[] };
 
+/** A text with holes between its pieces: one less than there are pieces. */
+interface Holed<Hole> {
+  fixed: readonly string[];
+  holes: readonly Hole[];
+}
+
+/** A link with values in it. */
+type TextHole = Exclude<TextPiece, string>;
+
 /** A mail with places for the values of one recipient. */
 export interface Shape {
-  html: Piece[];
+  html: Holed<ValuePlace>;
   /** Null: the text part is not derived. */
-  text: TextPiece[] | null;
+  text: Holed<TextHole> | null;
   /** The pictures that all mails of this shape show. */
   files: MailFile[];
   /** True: other pictures depend on values, and are found when the mail is filled in. */
@@ -68,9 +77,9 @@ export interface Shape {
 
 /** The bodies of one mail, final but for tracking. */
 export interface Composed {
-  html: string;
+  html: string | Pieces;
   /** The text part; null when it is not derived. */
-  text: string | null;
+  text: Pieces | null;
   /** The pictures that the HTML shows. */
   files: MailFile[];
 }
@@ -183,8 +192,8 @@ export class Composer {
     const inlined = inlinePictures?.(withPreheader) ?? { html: withPreheader, files: [], isOpen: false };
     return {
       ...inlined,
-      html: htmlPieces(inlined.html, places),
-      text: text === null ? null : textPieces(text, places),
+      html: holed(htmlPieces(inlined.html, places)),
+      text: text === null ? null : holed(textPieces(text, places)),
     };
   }
 
@@ -283,25 +292,41 @@ function textPieces(text: string, places: ValuePlace[]): TextPiece[] {
   return root;
 }
 
-/** Uses `join`, because adding long strings makes a rope that V8 copies once more when the mail is sent. */
+/** Cuts pieces into those of the author and those of a recipient, in turn. */
+function holed<Hole extends object>(pieces: readonly (string | Hole)[]): Holed<Hole> {
+  const fixed: string[] = [];
+  const holes: Hole[] = [];
+  let open = "";
+  for (const piece of pieces) {
+    if (typeof piece === "string") open += piece;
+    else {
+      fixed.push(open);
+      holes.push(piece);
+      open = "";
+    }
+  }
+  return { fixed: [...fixed, open], holes };
+}
+
 function fill(shape: Shape, draft: Draft, { writeLink, inlinePictures }: Tools): Composed {
-  const pieces = shape.html.map((piece) => {
-    return typeof piece === "string" ? piece : escapeFor(piece.place, valueOf(draft, piece));
-  });
-  const html = pieces.join("");
-  const text = shape.text && fillText(shape.text, draft, writeLink);
+  const { fixed, holes } = shape.html;
+  const html = { fixed, values: holes.map((piece) => escapeFor(piece.place, valueOf(draft, piece))) };
+  const text = shape.text && {
+    fixed: shape.text.fixed,
+    values: shape.text.holes.map((hole) => fillHole(hole, draft, writeLink)),
+  };
   if (!shape.isOpen || inlinePictures === null) return { html, text, files: shape.files };
-  const inlined = inlinePictures(html);
+  const inlined = inlinePictures(wholeText(html));
   const known = new Set(shape.files.map(({ contentId }) => contentId));
   const others = inlined.files.filter(({ contentId }) => !known.has(contentId));
   return { html: inlined.html, text, files: [...shape.files, ...others] };
 }
 
 function fillText(pieces: TextPiece[], draft: Draft, writeLink: Tools["writeLink"]): string {
-  const filled = pieces.map((piece) => {
-    if (typeof piece === "string") return piece;
-    if ("place" in piece) return plainFor(piece.place, valueOf(draft, piece));
-    return writeLink(fillText(piece.text, draft, writeLink), fillText(piece.address, draft, writeLink));
-  });
-  return filled.join("");
+  return pieces.map((piece) => (typeof piece === "string" ? piece : fillHole(piece, draft, writeLink))).join("");
+}
+
+function fillHole(hole: TextHole, draft: Draft, writeLink: Tools["writeLink"]): string {
+  if ("place" in hole) return plainFor(hole.place, valueOf(draft, hole));
+  return writeLink(fillText(hole.text, draft, writeLink), fillText(hole.address, draft, writeLink));
 }

@@ -1,5 +1,17 @@
 /** Compiles a content: which columns it needs, which rows can be sent, and the mail of each recipient. */
-import type { Content, ContentFiles, Datum, MailFile, RenderedMail, Tracking, Values } from "../../message.ts";
+import {
+  type ComposedMail,
+  type Content,
+  type ContentFiles,
+  type Datum,
+  type MailFile,
+  type Pieces,
+  type RenderedMail,
+  type Tracking,
+  type Values,
+  wholeMail,
+  wholeText,
+} from "../../message.ts";
 import { trackHtml } from "../../tracking/html.ts";
 import { leavesBy } from "../../tracking/leaving.ts";
 import { type MessageLinks, sampleLinks } from "../../tracking/message-links.ts";
@@ -41,6 +53,8 @@ export interface CompiledContent {
    * gets sample links, which are not valid. Throws `RenderProblem` when `check` would have refused the row.
    */
   render(to: string, values: Values, links?: MessageLinks | null): RenderedMail;
+  /** The same mail, with HTML and text in pieces where most recipients share them. */
+  compose(to: string, values: Values, links?: MessageLinks | null): ComposedMail;
   /** The headers of one mail, without its bodies. Throws as `render` does for them. */
   headOf(to: string, values: Values): Pick<RenderedMail, "from" | "replyTo" | "subject" | "headers">;
   /**
@@ -106,10 +120,10 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
   const tracking = content.tracking ?? null;
   const sample = tracking && sampleLinks(tracking);
   const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
-  const { tags, attachments, configurationSet } = content;
+  const { tags, attachments, configurationSet, tenant } = content;
   const attachmentsOf = files === null ? null : attachmentWriter(files, parts.attachments);
   const sampleScope = (to: string, values: Values) => lookUp({ to, values, unsubscribeUrl: ownUrl(sample) });
-  const render: CompiledContent["render"] = (to, values, links = sample) => {
+  const compose: CompiledContent["compose"] = (to, values, links = sample) => {
     const own = ownUrl(links);
     const scope = lookUp({ to, values, unsubscribeUrl: own });
     refuseEmpty(required, scope);
@@ -119,11 +133,13 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
     const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
     const { from, replyTo, subject, headers } = head;
     // The fields are named one by one, because spreading the head would take as long as all the rest.
-    const mail = { from, to, replyTo, subject, html, text, headers, tags, attachments, configurationSet };
+    const mail: ComposedMail = { from, to, replyTo, subject, html, text, headers, tags, attachments, configurationSet };
+    if (tenant !== undefined) mail.tenant = tenant;
     if (attachmentsOf === null) return mail;
     const enclosed = [...attachmentsOf(scope), ...composed.files];
     return enclosed.length > 0 ? { ...mail, files: enclosed } : mail;
   };
+  const render: CompiledContent["render"] = (to, values, links) => wholeMail(compose(to, values, links));
   return {
     columns: variables.map((variable) => variable.name),
     hasFiles: files !== null,
@@ -131,15 +147,19 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
     check(columns) {
       const check = rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), composer);
       // Only the whole mail tells which files a row needs.
-      return files === null ? check : (fields) => check(fields) ?? renderProblem(render, columns, fields);
+      return files === null ? check : (fields) => check(fields) ?? renderProblem(compose, columns, fields);
     },
     render,
+    compose,
     headOf: (to, values) => parts.head.render(sampleScope(to, values), ownUrl(sample)),
     shapeOf: (to, values) => composer.shapeOf(draftOf(parts, sampleScope(to, values))),
     renderPlainly(to, values) {
       const scope = sampleScope(to, values);
       const { html, text } = composer.composePlainly(draftOf(parts, scope));
-      return { html, text: parts.text === null ? (text ?? "") : writeText(parts.text.trace(scope)) };
+      return {
+        html: typeof html === "string" ? html : wholeText(html),
+        text: parts.text === null ? (text === null ? "" : wholeText(text)) : writeText(parts.text.trace(scope)),
+      };
     },
   };
 }
@@ -166,20 +186,20 @@ function attachmentWriter({ folder }: ContentFiles, attachments: Part[]): (scope
   };
 }
 
-function renderProblem(render: CompiledContent["render"], columns: string[], fields: string[]): string | null {
+function renderProblem(compose: CompiledContent["compose"], columns: string[], fields: string[]): string | null {
   const values = Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? ""]));
-  return reasonOf(() => void render(SOME_ADDRESS, values));
+  return reasonOf(() => void compose(SOME_ADDRESS, values));
 }
 
 function withLinks(
-  html: string,
+  html: string | Pieces,
   { opens, clicks }: Tracking,
   links: MessageLinks,
   { headers }: Pick<RenderedMail, "headers">,
-): string {
+): string | Pieces {
   if (!opens && !clicks) return html;
   const leaves = leavesBy(headers.find(({ name }) => name.toLowerCase() === "list-unsubscribe")?.value ?? "");
-  return trackHtml(html, {
+  return trackHtml(typeof html === "string" ? html : wholeText(html), {
     click: clicks ? (url) => (leaves(url) ? null : links.click(url)) : null,
     pixel: opens ? links.open() : null,
   });

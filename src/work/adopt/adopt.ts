@@ -22,6 +22,7 @@ export interface AdoptFlags extends TrackingFlags {
   from?: string;
   replyTo?: string[];
   configurationSet?: string;
+  tenant?: string;
   dryRun?: boolean;
 }
 
@@ -74,6 +75,7 @@ function readSurrounding(flags: AdoptFlags) {
     from,
     ...(flags.replyTo && { replyTo: flags.replyTo }),
     ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
+    ...(flags.tenant !== undefined && { tenant: flags.tenant }),
   });
   return { envelope, tracking: readTracking(flags) };
 }

@@ -7,7 +7,7 @@ import { splitMailbox } from "../../compose/address/mailbox.ts";
 import { oneClickProblem } from "../../compose/content/header-value.ts";
 import type { MailOrigin, MailService } from "../../deliver/mailer.ts";
 import { type Outcome, WITHHELD } from "../../deliver/outcome.ts";
-import type { Header, RenderedMail } from "../../message.ts";
+import { type Header, type RenderedMail, wholeMail } from "../../message.ts";
 import type { Nats, Published } from "../../queue/nats/nats.ts";
 import { MOST_EXTRAS } from "../../queue/nats/delivery.ts";
 import { encodeMail } from "../../queue/nats/payload.ts";
@@ -32,7 +32,8 @@ export interface OutletParts {
 /** Makes what `createMailer` hands mails to instead of SES. */
 export function createOutlet({ nats, subject, stream, jobId, clock }: OutletParts): MailService {
   return {
-    async send(mail, _tags, onDeparted, mayLeave, origin) {
+    async send(composed, _tags, onDeparted, mayLeave, origin) {
+      const mail = wholeMail(composed);
       if (mail.attachments.length > 0)
         return {
           kind: "rejected",

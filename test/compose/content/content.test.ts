@@ -63,6 +63,7 @@ describe("refuses", () => {
     ["a tag SES does not take", front("tags: { a: a@b.co }"), /tag expects.*a@b\.co/],
     ["a tag of the pipeline's own", front("tags: { ses-mail-job: x }"), /ses-mail-job is written by ses-mail/],
     ["a configuration set", front("configuration_set: a b"), /configuration set/],
+    ["a tenant", front("tenant: a b"), /tenant's name expects 1–64 letters/],
     ["Reply-To", front("reply_to: [a@b.co, x]"), /reply_to expects/],
     ["a topic", front("topic: a/b"), /topic name expects/],
     ["an attachment that is not there", front("attachments: no.pdf"), /no\.pdf: no such file/],
@@ -151,6 +152,7 @@ from: News <news@example.com>
 reply_to: help@example.com
 topic: 2026
 configuration_set: main
+tenant: shop-1
 headers:
   X-A: one
   X-B: two
@@ -180,6 +182,7 @@ unsubscribe_mailto: u@x.co`;
     ],
     attachments: [{ fileName: "a.pdf", contentType: "application/pdf", data: Buffer.from("%PDF").toString("base64") }],
     configurationSet: "main",
+    tenant: "shop-1",
     unsubscribeUrl: "https://x.co/{{ email }}",
     unsubscribeMailto: "u@x.co",
     allowEmpty: false,

@@ -128,6 +128,7 @@ describe("what is no front matter is refused in plain words", () => {
 describe("variables", () => {
   test.each([
     ['topic: "june-{{ x }}"', "list.html, line 2: topic is the same for every recipient and takes no variables"],
+    ['tenant: "{{ shop }}"', "line 2: tenant is the same"],
     ['configuration_set: "{% if a %}b{% endif %}"', "line 2: configuration_set is the same"],
     ['unsubscribe_mailto: "{{ x }}@b.co"', "line 2: unsubscribe_mailto is the same"],
     ['inline_images: "{{ x }}"', "line 2: inline_images is the same"],

@@ -206,6 +206,7 @@ test("what a template does not say comes from the envelope", async () => {
     headers: ["X-Shop: 1", "X-Own: envelope"],
     tags: ["team=shop"],
     configurationSet: "set",
+    tenant: "shop",
     unsubscribeMailto: "out@example.com",
   });
   const { content } = await fromText("---\nsubject: x\nheaders: { x-own: mine }\n---\nx", { envelope });
@@ -218,8 +219,9 @@ test("what a template does not say comes from the envelope", async () => {
     ],
     tags: [{ name: "team", value: "shop" }],
     configurationSet: "set",
+    tenant: "shop",
     unsubscribeMailto: "out@example.com",
   });
   const own = await fromText(front("configuration_set: other"), { envelope });
-  expect(own.content).toMatchObject({ from: "a@example.com", configurationSet: "other" });
+  expect(own.content).toMatchObject({ from: "a@example.com", configurationSet: "other", tenant: "shop" });
 });
