@@ -80,7 +80,7 @@ export interface Exchanged {
 }
 
 /** A request on its way. */
-export interface Exchange {
+interface Exchange {
   /** Rejects when no whole answer comes. */
   answer: Promise<Exchanged>;
   /** Ends it, unless it is over: `answer` rejects with `reason`. */
