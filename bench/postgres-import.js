@@ -1,9 +1,6 @@
 // Import of a long list into PostgreSQL against a bare COPY of its messages into the same table with its indexes, in turn.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { cli, machine, median, scratch, writeCampaign } from "./support.js";
+import { beside, cli, machine, median, scratch, writeCampaign } from "./support.js";
 import { withPostgres } from "./postgres-server.js";
 
 export async function run([count = "1000000", pairs = "3"]) {
@@ -33,18 +30,6 @@ export async function run([count = "1000000", pairs = "3"]) {
       console.log(`import ratio, median of ${pairs}: ${median(ratios).toFixed(2)} (goal 0.25)   [${machine()}]`);
     }),
   );
-}
-
-/** Runs `work` beside a process that makes small writes. Adds how long the longest of them took. */
-async function beside(url, work) {
-  const file = fileURLToPath(new URL("postgres-neighbour.js", import.meta.url));
-  const neighbour = spawn(process.execPath, [file, url], { stdio: ["pipe", "pipe", "inherit"] });
-  let said = "";
-  neighbour.stdout.on("data", (chunk) => (said += chunk));
-  const result = await work();
-  neighbour.stdin.end();
-  await once(neighbour, "close");
-  return { ...result, longestMs: Number(said.trim().split("\n").at(-1)) };
 }
 
 /** Rows/s of COPY from the messages to a table like them. The rows come from the server's own file, so nothing else is measured. */

@@ -14,7 +14,7 @@ const SUPPORT = new Set([
   "inlet-support.js",
   "naive-import.js",
   "naive-ingest.js",
-  "postgres-neighbour.js",
+  "neighbour.js",
   "postgres-server.js",
   "postgres-turner.js",
 ]);

@@ -1,5 +1,6 @@
 // What the benchmarks share: scratch folders, lists, the CLI as a process, and a receiver in a process of its own.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,6 +89,20 @@ function collect(child, started) {
       });
     });
   });
+}
+
+/** Runs `work` beside a process that makes small writes to the job at `location`. Adds how long the longest of them took (ms). */
+export async function beside(location, work) {
+  const file = fileURLToPath(new URL("neighbour.js", import.meta.url));
+  const neighbour = spawn(process.execPath, [file, location], { stdio: ["pipe", "pipe", "inherit"] });
+  let said = "";
+  neighbour.stdout.on("data", (chunk) => (said += chunk));
+  // It is at work when it has said something.
+  await once(neighbour.stdout, "data");
+  const result = await work();
+  neighbour.stdin.end();
+  await once(neighbour, "close");
+  return { ...result, longestMs: Number(said.trim().split("\n").at(-1)) };
 }
 
 /** Runs a script beside this one; resolves to what it prints, as JSON. */

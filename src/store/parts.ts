@@ -2,11 +2,21 @@
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError } from "../errors.ts";
 
-/** How long one part should take (ms). On a slow disk parts get smaller. */
-const PART_MS = 25;
+/** How large parts are, and how long others have the store to themselves between them. */
+export interface PartSizes {
+  /** How long one part should take (ms). On a slow disk parts get smaller. */
+  partMs: number;
+  /** The most rows of one part. */
+  most: number;
+  /** How long the rest after some work lasts, as a share of that work. */
+  restShare: number;
+}
+
+/** For what nobody waits for: others have the store at least half of the time. */
+const GENTLE: PartSizes = { partMs: 25, most: 2_000, restShare: 1 };
 /** The least time (ms) that others have the store to themselves between two parts. Whoever waits for a job file looks every 25 ms. */
 const LEAST_REST_MS = 30;
-const [FIRST, LEAST, MOST] = [500, 50, 2_000];
+const [FIRST, LEAST] = [500, 50];
 
 /**
  * Runs one part. `part` gets the number of rows that it may work on, and calls `begun` when it has the store to itself, so that its
@@ -15,15 +25,15 @@ const [FIRST, LEAST, MOST] = [500, 50, 2_000];
 export type RunPart = <T>(part: (rows: number, begun: () => void) => Promise<T>) => Promise<T>;
 
 /**
- * Makes a function that runs one part after another. After `PART_MS` of work it leaves the store to others for at least as long. When the
+ * Makes a function that runs one part after another. After `partMs` of work it leaves the store to others for a while. When the
  * signal has aborted, it begins nothing and rejects with InterruptedError.
  */
-export function createParts(signal: AbortSignal): RunPart {
+export function createParts(signal: AbortSignal, { partMs, most, restShare }: PartSizes = GENTLE): RunPart {
   let rows = FIRST;
   let workedMs = 0;
   return async (part) => {
-    if (workedMs >= PART_MS) {
-      await sleep(Math.max(LEAST_REST_MS, workedMs), undefined, { signal }).catch(() => undefined);
+    if (workedMs >= partMs) {
+      await sleep(Math.max(LEAST_REST_MS, workedMs * restShare), undefined, { signal }).catch(() => undefined);
       workedMs = 0;
     }
     // Signals are heard between parts, and only there.
@@ -32,8 +42,8 @@ export function createParts(signal: AbortSignal): RunPart {
     let began = performance.now();
     const result = await part(rows, () => (began = performance.now()));
     const tookMs = performance.now() - began;
-    const fitting = (rows * PART_MS) / Math.max(tookMs, 1);
-    rows = Math.round(Math.min(MOST, rows * 2, Math.max(LEAST, fitting)));
+    const fitting = (rows * partMs) / Math.max(tookMs, 1);
+    rows = Math.round(Math.min(most, rows * 2, Math.max(LEAST, fitting)));
     workedMs += tookMs;
     return result;
   };

@@ -28,6 +28,9 @@ function columnsOf(found: readonly Column[]): Record<string, { columns: string[]
     known.columns.push(column);
     if (key) known.key.push(column);
   }
+  // Set only while a topic is being cancelled, and a job is not copied then.
+  const { columns = [] } = tables["topic"] ?? {};
+  expect(columns.splice(columns.indexOf("cancelling_at"), 1)).toEqual(["cancelling_at"]);
   for (const known of Object.values(tables)) known.columns.sort();
   return tables;
 }
@@ -72,9 +75,6 @@ describe("every table and column is copied, or left out for a reason:", () => {
         ...tables
       } = columnsOf(found.filter(({ table }) => table === "job" || !LEFT_OUT.postgres.includes(table)));
       expect(ofJob?.columns).toEqual(OF_ONE_JOB.postgres.toSorted());
-      // Set only while a topic is being cancelled, and a job is not copied then.
-      const { columns = [] } = tables["topic"] ?? {};
-      expect(columns.splice(columns.indexOf("cancelling_at"), 1)).toEqual(["cancelling_at"]);
       const own = counters?.columns.filter((name) => name !== "topic_id") ?? [];
       tables["topic"]?.columns.push(...own);
       tables["topic"]?.columns.sort();

@@ -16,6 +16,8 @@ export interface Bench {
   inspect(): Promise<void>;
   /** All that is kept of messages, events and suppressions, read beneath the contract: equal after equal histories. */
   dump(): Promise<unknown>;
+  /** Makes of topic june what a process leaves of it that is killed right after it began to cancel it. */
+  leaveClosed(): Promise<void>;
   /** Closes every handle and removes the job. Safe to call twice. */
   dispose(): Promise<void>;
 }

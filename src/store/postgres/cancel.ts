@@ -5,6 +5,7 @@
  */
 import { InterruptedError } from "../../errors.ts";
 import { NO_TOPIC } from "../../message.ts";
+import { isAbandoned } from "../rules/cancelling.ts";
 import type { Topics } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
@@ -26,8 +27,6 @@ interface Counts {
 
 /** So many messages at most are cancelled in one transaction, which takes about a tenth of a second. */
 const SIZE = 5_000;
-/** A process that cancels does a part at least this often, or it is gone. */
-const SILENT_MS = 30_000;
 
 /** Makes `Topics.cancel`. */
 export function createCancel(job: Job): Topics["cancel"] {
@@ -52,10 +51,12 @@ export async function finishCancel(job: Job, topicId: number, signal?: AbortSign
 
 /** Cancels the rest of what dead processes were cancelling. */
 export async function finishCancels(job: Job): Promise<void> {
-  const left = await read<{ id: number }>(job, "select id from sm.topic where cancelling_at < $1 order by id", [
-    job.time.now().wall - SILENT_MS,
-  ]);
-  for (const { id } of left) await finishCancel(job, id, job.waiting.signal);
+  const begun = await read<{ id: number; cancellingAt: number }>(
+    job,
+    `select id, cancelling_at as "cancellingAt" from sm.topic where cancelling_at is not null order by id`,
+  );
+  for (const { id, cancellingAt } of begun)
+    if (isAbandoned(cancellingAt, job.time.now().wall)) await finishCancel(job, id, job.waiting.signal);
 }
 
 async function close(tx: Tx, topic: string, database: string): Promise<Cancelling & Counts> {

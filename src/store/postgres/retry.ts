@@ -1,6 +1,7 @@
 /** Puts messages back to `pending` for a person, in steps. */
 import type { State } from "../../message.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
+import { mayRetry, opensAgain, type RetriedPart, type TopicTimes } from "../rules/cancelling.ts";
 import type { Topics } from "../store.ts";
 import { byIndex } from "./by-index.ts";
 import { finishCancel } from "./cancel.ts";
@@ -61,20 +62,14 @@ async function retryTopic(job: Job, topic: string, states: readonly State[]): Pr
   return retried;
 }
 
-/** A topic as the part before left it, and how many messages of that part became `pending`. */
-interface Done {
-  cancelledAt: number | null;
-  retried: number;
-}
-
 /** A retry of one topic. `known` null: it begins. */
 interface Retry {
   topicId: number;
-  known: Done | null;
+  known: RetriedPart | null;
   states: readonly State[];
 }
 
-async function nextPart(job: Job, retry: Retry, part: Part): Promise<Done | null> {
+async function nextPart(job: Job, retry: Retry, part: Part): Promise<RetriedPart | null> {
   const isBegun = retry.known !== null;
   for (;;) {
     // A signal does not end what is begun.
@@ -85,28 +80,20 @@ async function nextPart(job: Job, retry: Retry, part: Part): Promise<Done | null
   }
 }
 
-interface TopicTimes {
-  name: string;
-  cancelledAt: number | null;
-  cancellingAt: number | null;
-  prunedAt: number | null;
-}
-
 /** Retries messages of one topic, and opens it when it has to be. Null, and nothing is done: it is being cancelled. */
-async function retryAndOpen(tx: Tx, { topicId, known, states }: Retry, part: Part): Promise<Done | null> {
-  const [topic] = await tx.query<TopicTimes>(
+async function retryAndOpen(tx: Tx, { topicId, known, states }: Retry, part: Part): Promise<RetriedPart | null> {
+  const [topic] = await tx.query<TopicTimes & { name: string }>(
     `select name, cancelled_at as "cancelledAt", cancelling_at as "cancellingAt", pruned_at as "prunedAt" from sm.topic where id = $1`,
     [topicId],
   );
   if (topic === undefined) throw new Error("a topic that is gone");
-  const { name, cancelledAt, cancellingAt, prunedAt } = topic;
-  if (prunedAt !== null) throw new TopicRefusedError({ topic: name, refusal: "pruned", endpoint: null });
-  if (cancellingAt !== null || (known !== null && known.cancelledAt !== cancelledAt)) return null;
+  const admission = mayRetry(topic, known);
+  if (admission === "pruned") throw new TopicRefusedError({ topic: topic.name, refusal: "pruned", endpoint: null });
+  if (admission === "wait") return null;
   const retried = await putBack(tx, part, states, true);
-  // Pending messages of a cancelled topic would never be sent.
-  const opens = cancelledAt !== null && (retried > 0 || states.includes("cancelled"));
+  const opens = opensAgain(topic, retried, states);
   if (opens) await tx.run("update sm.topic set cancelled_at = null where id = $1", [topicId]);
-  return { retried, cancelledAt: opens ? null : cancelledAt };
+  return { retried, cancelledAt: opens ? null : topic.cancelledAt };
 }
 
 /**

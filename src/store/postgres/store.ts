@@ -68,7 +68,8 @@ export async function openStore(
     const elsewhere = checkOpened(placeOf(job), marks, options.toRead === true);
     const { store, recover } = createStore(job, jobId);
     const recovered = elsewhere === null ? await recover() : 0;
-    if (elsewhere === null) await finishCancels(job);
+    // Who only asks does not wait for it.
+    if (elsewhere === null && options.toRead !== true) await finishCancels(job);
     return { ...atTheEdge(store, (error) => explain(error, job.name)), recovered, elsewhere };
   } catch (error) {
     await job.pool.close();

@@ -13,7 +13,7 @@ import { topicIdOf } from "./topic-ids.ts";
 
 /**
  * Makes the part of the store that changes topics for people. Cancelling a million messages takes seconds, and nobody can send
- * meanwhile who waits for the writer lock. So, other than in a job file, what moves many messages moves them in several transactions.
+ * meanwhile who waits for the writer lock. So what moves many messages moves them in several transactions.
  */
 export function createTopicActions(
   job: Job,

@@ -145,6 +145,13 @@ function refuseWhenAtWork(db: Connection, path: string): void {
     .pluck()
     .all();
   if (working.length > 0) throw atWork(path, working);
+  // What is left of it is pending, in a topic that nobody would send.
+  const cancelling = db
+    .prepare<[], string>("select name from topic where cancelling_at is not null limit 1")
+    .pluck()
+    .get();
+  if (cancelling !== undefined)
+    throw new UserError(`topic ${cancelling} of ${path} is being cancelled`, "run the same command again in a minute");
   // What was handed over to a broker goes on there, whichever place the job is in.
   const flying = db
     .prepare(`select count(*) from message where state = 'sending' and claimed_by <> ${NOBODY}`)

@@ -461,4 +461,9 @@ export const MIGRATIONS: readonly string[] = [
   ) strict;
   create index handed_age on handed (at);
   `,
+  `
+  -- When a part of a cancelling was done last, which takes many transactions; null: all of it is cancelled, or the topic is open.
+  alter table topic add column cancelling_at integer;
+  create index topic_cancelling on topic (cancelling_at) where cancelling_at is not null;
+  `,
 ];

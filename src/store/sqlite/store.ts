@@ -2,6 +2,7 @@
 import type { Clock } from "../../time/clock.ts";
 import type { Opened, OpenOptions, Store } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
+import { finishCancels } from "./cancel.ts";
 import { createClaims } from "./claims.ts";
 import { createPing, createSchema, type Job, NO_WAITING, openPlace, outgrown, prepareImage } from "./connection.ts";
 import { type Connection, Database } from "./driver.ts";
@@ -70,6 +71,8 @@ async function assemble(job: Job, toRead: boolean): Promise<Opened<SqliteStore>>
     const elsewhere = checkOpened(placeOf(db), readMarks(db), toRead);
     const { store, recover } = createStore(job);
     const recovered = elsewhere === null ? await recover() : 0;
+    // Who only asks does not wait for it.
+    if (elsewhere === null && !toRead) await finishCancels(job);
     return { ...atTheEdge(store, (error) => explained(error, db)), recovered, elsewhere };
   } catch (error) {
     db.close();

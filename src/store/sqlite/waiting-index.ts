@@ -40,6 +40,11 @@ export interface WaitingIndex {
    * Reads an entry for each message.
    */
   count(topics: Sendable, spans: readonly Span[], now: number): number;
+  /**
+   * How many messages are pending with a `notBefore` that is in none of the spans, which must not hold 0, and alive at `now`: those that
+   * topics count without those in the spans. Null: more than `few` are in one of the spans, and not counted.
+   */
+  countBut(topics: Sendable, spans: readonly Span[], now: number, few: number): number | null;
 }
 
 /** What is read of a message, in SQL. */
@@ -70,7 +75,7 @@ export function createWaitingIndex(db: Connection): WaitingIndex {
        order by priority desc`,
     )
     .pluck();
-  return { priorities: () => priorities.all(), ...atOnce, ...timed, count: createCount(db) };
+  return { priorities: () => priorities.all(), ...atOnce, ...timed, ...createCount(db) };
 }
 
 function createAtOnce(db: Connection): Pick<WaitingIndex, "atOnce" | "hasAtOnce"> {
@@ -177,36 +182,67 @@ function createTimed(db: Connection): Pick<WaitingIndex, "timed" | "earliest"> {
   };
 }
 
-function createCount(db: Connection): WaitingIndex["count"] {
-  type Count = { topicId: number; count: number };
-  const rest = "($only is null or topic_id = $only) group by topic_id";
+type Count = { topicId: number; count: number };
+
+const PRIORITIES = "priority in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)";
+const TIMED = `state = 'pending' and not_before <> 0 and ${PRIORITIES} and not_before between $from and $to`;
+const OF_SCOPE = "($only is null or topic_id = $only)";
+
+function createCount(db: Connection): Pick<WaitingIndex, "count" | "countBut"> {
   const atOnce = db.prepare<[{ only: number | null }], Count>(
     `select topic_id as topicId, count(*) as count from message indexed by message_at_once
-     where state = 'pending' and not_before = 0 and priority in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10) and ${rest}`,
+     where state = 'pending' and not_before = 0 and ${PRIORITIES} and ${OF_SCOPE} group by topic_id`,
   );
-  const timed = db.prepare<[{ only: number | null; from: number; to: number }], Count>(
-    `select topic_id as topicId, count(*) as count from message indexed by message_timed
-     where state = 'pending' and not_before <> 0 and priority in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
-       and not_before between $from and $to and ${rest}`,
-  );
+  const timed = createTimedCount(db);
+  const ofAll = db.prepare<[], Count>("select id as topicId, pending as count from topic where pending > 0");
+  const ofOne = db.prepare<[number], Count>("select id as topicId, pending as count from topic where id = ?");
   // What has expired is counted apart: there is little of it, and a look at each message would take long.
+  const expired = ({ only }: { only: number | null }, condition: string, now: number): Count[] =>
+    db
+      .prepare<[{ only: number | null; now: number }], Count>(
+        `select topic_id as topicId, -count(*) as count from message indexed by message_expiry
+         where state = 'pending' and expires_at is not null and expires_at <= $now and (${condition}) and ${OF_SCOPE} group by topic_id`,
+      )
+      .all({ only, now });
   const within = (spans: readonly Span[]) =>
     spans.map(([from, to]) => `not_before between ${from} and ${to}`).join(" or ");
-  const expired = (spans: readonly Span[]) =>
-    db.prepare<[{ only: number | null; now: number }], Count>(
-      `select topic_id as topicId, -count(*) as count from message indexed by message_expiry
-       where state = 'pending' and expires_at is not null and expires_at <= $now and (${within(spans)}) and ${rest}`,
-    );
-  return (topics, spans, now) => {
-    const { only } = topics;
-    const filled = spans.filter(([from, to]) => from <= to);
-    if (only === undefined || filled.length === 0) return 0;
-    const waiting = filled.flatMap(([from, to]) =>
-      from === 0 && to === 0 ? atOnce.all({ only }) : timed.all({ only, from, to }),
-    );
-    let sum = 0;
-    for (const { topicId, count } of [...waiting, ...expired(filled).all({ only, now })])
-      if (topics.has(topicId)) sum += count;
-    return sum;
+  const filledOf = (spans: readonly Span[]) => spans.filter(([from, to]) => from <= to);
+  const sumOf = (topics: Sendable, counts: readonly Count[]) =>
+    counts.reduce((sum, { topicId, count }) => sum + (topics.has(topicId) ? count : 0), 0);
+
+  return {
+    count(topics, spans, now) {
+      const { only } = topics;
+      const filled = filledOf(spans);
+      if (only === undefined || filled.length === 0) return 0;
+      const waiting = filled.flatMap((span) =>
+        span[0] === 0 && span[1] === 0 ? atOnce.all({ only }) : timed(only, span),
+      );
+      return sumOf(topics, [...waiting, ...expired({ only }, within(filled), now)]);
+    },
+    countBut(topics, spans, now, few) {
+      const { only } = topics;
+      if (only === undefined) return 0;
+      const filled = filledOf(spans);
+      const parts = filled.map((span) => timed(only, span, few + 1));
+      if (parts.some((part) => part.reduce((sum, { count }) => sum + count, 0) > few)) return null;
+      const all = only === null ? ofAll.all() : ofOne.all(only);
+      const rest = expired({ only }, filled.length === 0 ? "true" : `not (${within(filled)})`, now);
+      return sumOf(topics, [...all, ...rest]) - sumOf(topics, parts.flat());
+    },
   };
+}
+
+/** Makes what counts the messages in a span that does not hold 0, by topic, and up to `most` of them. */
+function createTimedCount(db: Connection): (only: number | null, span: Span, most?: number) => Count[] {
+  // A single topic is found by a seek, however much waits in others.
+  const [ofAll, ofOne] = (["message_timed", "message_timed_topic"] as const).map((index) =>
+    db.prepare<[{ only: number | null; from: number; to: number; most: number }], Count>(
+      `select topic_id as topicId, count(*) as count from (
+         select topic_id from message indexed by ${index}
+         where ${TIMED} ${index === "message_timed" ? "" : "and topic_id = $only"} limit $most
+       ) group by topic_id`,
+    ),
+  );
+  return (only, [from, to], most = -1) => (only === null ? ofAll : ofOne)?.all({ only, from, to, most }) ?? [];
 }

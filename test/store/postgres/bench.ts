@@ -33,6 +33,13 @@ async function prepareOn(name: LentName): Promise<PostgresBench> {
     },
     inspect: () => expectSoundSchema(schema),
     dump: () => dump(schema),
+    async leaveClosed() {
+      await rows(
+        schema,
+        "update sm.topic set cancelled_at = $1::bigint, cancelling_at = $1 where name = 'june'",
+        clock.now(),
+      );
+    },
     async dispose() {
       for (const store of handles.splice(0)) await store.close();
       await dropSchema(schema);

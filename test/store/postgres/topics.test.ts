@@ -1,4 +1,4 @@
-/** Topics where PostgreSQL differs: many messages in many transactions, what a dead process leaves of them, long questions. */
+/** Topics where PostgreSQL differs: parts of ids, messages in the order in which they were added, long questions. */
 import { describe, expect, it } from "vitest";
 import { InterruptedError, UserError } from "../../../src/errors.ts";
 import type { DomainCounts } from "../../../src/store/breakdown.ts";
@@ -8,20 +8,14 @@ import type { Part, Ranges } from "../../../src/store/postgres/ranges.ts";
 import { partsOf } from "../../../src/store/postgres/ranges.ts";
 import type { Walk } from "../../../src/store/postgres/walk.ts";
 import type { ExportedMessage } from "../../../src/store/rows.ts";
-import type { Store } from "../../../src/store/store.ts";
 import { requireServers } from "../../support/servers.ts";
-import { EVERYTHING, failed, ingest, messagesOf, sent, settle, turn } from "../../support/store-actions.ts";
-import { accept, content, counts, message } from "../bench.ts";
+import { ingest, messagesOf, turn } from "../../support/store-actions.ts";
+import { accept, content, message } from "../bench.ts";
 import { expectSound, expectSoundBreakdown } from "../sound.ts";
-import { type PostgresBench, preparePostgres, rows } from "./bench.ts";
+import { type PostgresBench, preparePostgres } from "./bench.ts";
 
 const addresses = (count: number, from = 0): string[] =>
   Array.from({ length: count }, (_, index) => `p${from + index}@x.example`);
-
-/** More messages than one transaction moves. */
-const MANY = 12_000;
-/** A process that cancels has said nothing for so long. */
-const SILENT_MS = 30_001;
 
 async function expectWhole(bench: PostgresBench): Promise<void> {
   const store = await bench.open();
@@ -40,11 +34,8 @@ describe("domains", () => {
   domains();
 });
 describe.skipIf(requireServers("postgres"))("on a server", () => {
-  describe("many messages", () => {
-    many();
-  });
-  describe("a process that died while it cancelled", () => {
-    dead();
+  describe("messages", () => {
+    streams();
   });
   describe("a breakdown", () => {
     breakdowns();
@@ -153,80 +144,7 @@ function domains(): void {
   });
 }
 
-function many(): void {
-  it("are cancelled, put back and moved as a whole, and counted once", async () => {
-    const bench = await preparePostgres();
-    const store = await bench.open();
-    await ingest(store, addresses(MANY));
-    await ingest(store, addresses(3), { topic: "other" });
-    const [first] = (await turn(store, 1)).claims;
-    const at = bench.clock.now() + 60_000;
-    expect(await store.reschedule("june", { notBefore: at, instantOf: null })).toBe(MANY - 1);
-    expect(await store.cancel("june")).toEqual({ cancelled: MANY - 1, inFlight: 1 });
-    await settle(store, sent(first));
-    expect(await store.topic("june")).toMatchObject({ pending: 0, cancelled: MANY - 1, sent: 1, notBefore: at });
-    expect(await store.retry("june", ["cancelled", "failed"])).toBe(MANY - 1);
-    expect(await store.topic("june")).toMatchObject({ cancelledAt: null, pending: MANY - 1, sent: 1 });
-    expect(await store.totals("other")).toMatchObject({ pending: 3, cancelled: 0 });
-    expect(await store.nextDueInMs({ ...EVERYTHING, topic: "june" })).toBe(60_000);
-    await expectWhole(bench);
-  });
-
-  it("of all topics are put back, but not those of a topic that is cancelled", async () => {
-    const bench = await preparePostgres();
-    const store = await bench.open();
-    for (const topic of ["one", "two", "closed"]) await ingest(store, addresses(3), { topic });
-    const { claims } = await turn(store, 9);
-    await settle(store, ...claims.map((claim) => failed(claim)));
-    await store.cancel("closed");
-    expect(await store.retry(null, ["failed", "in_doubt"])).toBe(6);
-    expect(await store.totals("closed")).toMatchObject({ failed: 3, pending: 0 });
-    expect(await store.retry(null, ["failed", "in_doubt"])).toBe(0);
-    expect(await store.retry(null, [])).toBe(0);
-    await expectWhole(bench);
-  });
-
-  it("do not move when the time of one recipient cannot be told, however late in the list", async () => {
-    const bench = await preparePostgres();
-    const store = await bench.open();
-    const notBefore = bench.clock.now() + 1_000;
-    await ingest(store, addresses(MANY), { at: notBefore });
-    const instantOf = ({ email }: Record<string, string>) => {
-      if (email === `p${MANY - 1}@x.example`) throw new Error("no such zone");
-      return notBefore + 9_000;
-    };
-    await expect(store.reschedule("june", { notBefore: notBefore + 9_000, instantOf })).rejects.toThrow("zone");
-    expect(await store.topic("june")).toMatchObject({ notBefore });
-    expect(
-      await rows(bench.schema, "select count(*) as moved from sm.message where not_before <> $1", notBefore),
-    ).toEqual([{ moved: 0 }]);
-    expect(await store.reschedule("june", { notBefore, instantOf: () => notBefore + 5 })).toBe(MANY);
-    expect(await store.nextDueInMs(EVERYTHING)).toBe(1_005);
-  });
-
-  it("leave nothing pending in a cancelled topic, whatever two people do at once", async () => {
-    const bench = await preparePostgres();
-    const [one, two] = [await bench.open(), await bench.open()];
-    await ingest(one, addresses(MANY));
-    for (let round = 0; round < 4; round++) {
-      const work = [one.cancel("june"), two.retry("june", ["cancelled"]), two.suppress([])];
-      const [{ cancelled }] = (await Promise.all(work)) as [{ cancelled: number }, number, number];
-      expect(cancelled).toBeLessThanOrEqual(MANY);
-      await expectSound(one, bench.clock);
-    }
-    await expectWhole(bench);
-  });
-
-  it("are cancelled in topic no-topic, too, which goes on taking mail", async () => {
-    const bench = await preparePostgres();
-    const store = await bench.open();
-    await counts(store, addresses(MANY), { topic: null });
-    expect(await store.cancel("no-topic")).toEqual({ cancelled: MANY, inFlight: 0 });
-    expect(await counts(store, ["later@x.example"], { topic: null })).toEqual([1, 0, 0]);
-    expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["later@x.example"]);
-    await expectWhole(bench);
-  });
-
+function streams(): void {
   it("of lists and of small requests between those of others are streamed once and in order", async () => {
     const bench = await preparePostgres();
     const store = await bench.open();
@@ -248,48 +166,6 @@ function many(): void {
     expect(await store.reschedule("june", { notBefore: bench.clock.now() + 9, instantOf: null })).toBe(expected.length);
     expect(await store.cancel("june")).toMatchObject({ cancelled: expected.length });
     expect(await store.totals("july")).toMatchObject({ pending: 14, cancelled: 0 });
-    await expectWhole(bench);
-  });
-}
-
-/** What a process leaves that was killed right after it had closed the topic. */
-async function leaveClosed({ schema, clock }: PostgresBench): Promise<void> {
-  await rows(schema, "update sm.topic set cancelled_at = $1::bigint, cancelling_at = $1", clock.now());
-}
-
-function dead(): void {
-  async function closed(): Promise<{ bench: PostgresBench; store: Store }> {
-    const bench = await preparePostgres();
-    const store = await bench.open();
-    await ingest(store, addresses(5));
-    await settle(store, failed((await turn(store, 1)).claims[0]));
-    await leaveClosed(bench);
-    return { bench, store };
-  }
-
-  it("leaves a topic of which nothing is claimed, and the next opening cancels the rest", async () => {
-    const { bench, store } = await closed();
-    expect((await turn(store, 9)).claims).toEqual([]);
-    // It may be at work just now.
-    await bench.open();
-    expect(await store.totals("june")).toMatchObject({ pending: 4, cancelled: 0 });
-    bench.clock.pass(SILENT_MS);
-    await bench.open();
-    expect(await store.totals("june")).toMatchObject({ pending: 0, cancelled: 4, failed: 1 });
-    await expectWhole(bench);
-  });
-
-  it("is followed by the next who cancels the topic", async () => {
-    const { bench, store } = await closed();
-    expect(await store.cancel("june")).toEqual({ cancelled: 4, inFlight: 0 });
-    await expectWhole(bench);
-  });
-
-  it("cannot make a retry of something else send the rest", async () => {
-    const { bench, store } = await closed();
-    expect(await store.retry("june", ["failed"])).toBe(1);
-    expect(await store.topic("june")).toMatchObject({ cancelledAt: null, pending: 1, cancelled: 4 });
-    expect((await turn(store, 9)).claims).toHaveLength(1);
     await expectWhole(bench);
   });
 }

@@ -40,6 +40,13 @@ async function prepareIn(parent: string): Promise<SqliteBench> {
     },
     inspect: async () => expectSoundFile(path),
     dump: async () => dump(path),
+    async leaveClosed() {
+      inspect(path, (db) =>
+        db
+          .prepare("update topic set cancelled_at = @now, cancelling_at = @now where name = 'june'")
+          .run({ now: clock.now() }),
+      );
+    },
     async dispose() {
       for (const store of handles.splice(0)) await store.close();
       await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });

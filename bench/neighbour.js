@@ -1,6 +1,6 @@
-// Writes a little, again and again, until its input ends, and prints the longest wait so far whenever it grows (ms).
+// Writes a little into a job, again and again, until its input ends, and prints the longest wait so far whenever it grows (ms).
 import process from "node:process";
-import { openStore } from "../dist/store/postgres/store.js";
+import { openStore } from "../dist/store/open.js";
 import { systemClock } from "../dist/time/clock.js";
 
 const store = await openStore(process.argv[2], systemClock);

@@ -1,0 +1,47 @@
+// How long a process that makes small writes waits at most while a command moves a whole topic, and the peak memory of that command.
+import Database from "better-sqlite3";
+import { beside, cli, machine, scratch, writeCampaign } from "./support.js";
+
+/** As if all of topic campaign had been sent long ago. */
+function sendLongAgo(path) {
+  const db = new Database(path);
+  db.exec(`begin;
+    update message set state = 'sent', attempts = 1, sent_at = 1000000000000 + id, ses_message_id = 'old-' || id;
+    insert into feedback (message_id, ses_message_id, mailed_at, delivered_at)
+      select id, ses_message_id, sent_at, sent_at from message;
+    insert into event (message_id, key, type, at) select id, 1, 'delivery', sent_at from message;
+    update ingest set created_at = 1000000000000;
+    update topic set endpoint = 'ses', called_at = 1000000000000, created_at = 1000000000000, not_before = null,
+      reported_at = 1000000000000, first_sent_at = 1000000000001, last_sent_at = 1000000000000 + (select max(id) from message),
+      sent = sent + pending, delivered = sent + pending, pending = 0;
+    commit`);
+  db.close();
+}
+
+export async function run([count = "1000000", only = "import,schedule,cancel,retry,prune"]) {
+  const wanted = new Set(only.split(","));
+  await scratch(async (folder) => {
+    const db = `${folder}/job.db`;
+    const csv = await writeCampaign(folder, Number(count));
+    const about = ["--db", db, "--json"];
+    // Makes the file.
+    await cli(["suppress", "somebody@example.com", ...about]);
+    const commands = {
+      import: ["import", csv, "--topic", "campaign", ...about],
+      schedule: ["schedule", "--topic", "campaign", "--at", "+1h", ...about],
+      cancel: ["cancel", "campaign", ...about],
+      retry: ["retry", "campaign", "--state", "cancelled", "--yes", ...about],
+      prune: ["prune", "--older", "90d", "--yes", ...about],
+    };
+    for (const [name, args] of Object.entries(commands)) {
+      if (name === "prune") sendLongAgo(db);
+      if (!wanted.has(name) && name !== "import") continue;
+      const { code, stderr, longestMs, peakMb, seconds, cpuSeconds } = await beside(db, () => cli(args));
+      if (code !== 0) throw new Error(`${name} ended with ${code}: ${stderr}`);
+      console.log(
+        `${name.padEnd(9)} ${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(1)} s of CPU, peak ${peakMb.toFixed(0)} MB (goal 120); a neighbour waited at most ${longestMs.toFixed(0)} ms (goal 250)`,
+      );
+    }
+  });
+  console.log(`${count} recipients   [${machine()}]`);
+}

@@ -1,0 +1,209 @@
+/** Topics of more messages than one transaction moves, what others do in between, and what a dead process leaves of them. */
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { Store } from "../../../src/store/store.ts";
+import { EVERYTHING, failed, ingest, sent, settle, turn } from "../../support/store-actions.ts";
+import { type Bench, counts, type Handle, type Prepare } from "../bench.ts";
+import { expectSound } from "../sound.ts";
+
+/** More messages than one transaction moves. */
+const MANY = 12_000;
+/** A process that cancels has said nothing for so long. */
+const SILENT_MS = 30_001;
+
+const addresses = (count: number): string[] => Array.from({ length: count }, (_, index) => `p${index}@x.example`);
+
+export function many(prepare: Prepare): void {
+  moving(prepare);
+  describe("while they are moved", () => {
+    between(prepare);
+  });
+  describe("when the process died that cancelled them", () => {
+    dead(prepare);
+  });
+}
+
+function moving(prepare: Prepare): void {
+  it("are cancelled, put back and moved as a whole, and counted once", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, addresses(MANY));
+    await ingest(store, addresses(3), { topic: "other" });
+    const [first] = (await turn(store, 1)).claims;
+    const at = clock.now() + 60_000;
+    expect(await store.reschedule("june", { notBefore: at, instantOf: null })).toBe(MANY - 1);
+    expect(await store.cancel("june")).toEqual({ cancelled: MANY - 1, inFlight: 1 });
+    await settle(store, sent(first));
+    expect(await store.topic("june")).toMatchObject({ pending: 0, cancelled: MANY - 1, sent: 1, notBefore: at });
+    expect(await store.retry("june", ["cancelled", "failed"])).toBe(MANY - 1);
+    expect(await store.topic("june")).toMatchObject({ cancelledAt: null, pending: MANY - 1, sent: 1 });
+    expect(await store.totals("other")).toMatchObject({ pending: 3, cancelled: 0 });
+    expect(await store.nextDueInMs({ ...EVERYTHING, topic: "june" })).toBe(60_000);
+  });
+
+  it("of all topics are put back, but not those of a topic that is cancelled", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    for (const topic of ["one", "two", "closed"]) await ingest(store, addresses(3), { topic });
+    const { claims } = await turn(store, 9);
+    await settle(store, ...claims.map((claim) => failed(claim)));
+    await store.cancel("closed");
+    expect(await store.retry(null, ["failed", "in_doubt"])).toBe(6);
+    expect(await store.totals("closed")).toMatchObject({ failed: 3, pending: 0 });
+    expect(await store.retry(null, ["failed", "in_doubt"])).toBe(0);
+    expect(await store.retry(null, [])).toBe(0);
+  });
+
+  it("of small requests between those of others are all moved, and no others", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    for (let at = 0; at < 60; at++)
+      await counts(store, [`a${at}@x.example`, `b${at}@x.example`], { topic: at % 3 === 0 ? "july" : "june" });
+    expect(await store.reschedule("june", { notBefore: clock.now() + 9, instantOf: null })).toBe(80);
+    expect(await store.cancel("june")).toMatchObject({ cancelled: 80 });
+    expect(await store.totals("july")).toMatchObject({ pending: 40, cancelled: 0 });
+    expect(await store.retry("june", ["cancelled"])).toBe(80);
+    expect(await store.outlook(EVERYTHING)).toMatchObject({ due: 40, nextDueInMs: 9 });
+  });
+
+  it("that are suppressed stay so, and are put back when they are not any more", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const people = addresses(2_000);
+    const some = people.filter((_, at) => at % 7 === 0);
+    await ingest(store, people);
+    await store.cancel("june");
+    await store.suppress(some.map((address) => ({ address, reason: "complaint", source: "test" })));
+    expect(await store.retry("june", ["cancelled", "suppressed"])).toBe(people.length - some.length);
+    expect(await store.totals("june")).toMatchObject({ suppressed: some.length, cancelled: 0 });
+    await store.unsuppress(some.slice(0, 9));
+    expect(await store.retry("june", ["suppressed"])).toBe(9);
+    expect(await store.totals("june")).toMatchObject({ suppressed: some.length - 9, pending: 2_000 - some.length + 9 });
+  });
+
+  it("do not move when the time of one recipient cannot be told, however late in the list", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const notBefore = clock.now() + 1_000;
+    await ingest(store, addresses(MANY), { at: notBefore });
+    const instantOf = ({ email }: Record<string, string>) => {
+      if (email === `p${MANY - 1}@x.example`) throw new Error("no such zone");
+      return notBefore - 500;
+    };
+    await expect(store.reschedule("june", { notBefore: notBefore - 500, instantOf })).rejects.toThrow("zone");
+    expect(await store.topic("june")).toMatchObject({ notBefore });
+    // The earliest of them is due when it was.
+    expect(await store.nextDueInMs(EVERYTHING)).toBe(1_000);
+    expect(await store.reschedule("june", { notBefore, instantOf: () => notBefore + 5 })).toBe(MANY);
+    expect(await store.nextDueInMs(EVERYTHING)).toBe(1_005);
+  });
+
+  it("are cancelled in topic no-topic, too, which goes on taking mail", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await counts(store, addresses(MANY), { topic: null });
+    expect(await store.cancel("no-topic")).toEqual({ cancelled: MANY, inFlight: 0 });
+    expect(await counts(store, ["later@x.example"], { topic: null })).toEqual([1, 0, 0]);
+    expect(await counts(store, ["later@x.example"], { topic: null })).toEqual([1, 0, 0]);
+    expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["later@x.example", "later@x.example"]);
+  });
+}
+
+/** Takes turns of topic other while `work` is done. Returns how many came between two parts of it, and what they claimed of june. */
+async function beside(
+  store: Store,
+  work: Promise<unknown>,
+  isHalfDone: (totals: Awaited<ReturnType<Store["totals"]>>) => boolean,
+): Promise<{ between: number; ofJune: number }> {
+  const moving = { isDone: false };
+  const ended = work.finally(() => (moving.isDone = true));
+  const seen = { between: 0, ofJune: 0 };
+  while (!moving.isDone) {
+    const { claims } = await turn(store, 1, { scope: { ...EVERYTHING, topic: "other" } });
+    const isClosed = (await store.topic("june"))?.cancelledAt !== null;
+    if (isClosed) seen.ofJune += (await turn(store, 1, { scope: { ...EVERYTHING, topic: "june" } })).claims.length;
+    if (claims.length > 0 && isHalfDone(await store.totals("june"))) seen.between++;
+    await setImmediate();
+  }
+  await ended;
+  return seen;
+}
+
+function between(prepare: Prepare): void {
+  async function prepared(): Promise<{ one: Handle; two: Handle } & Pick<Bench, "clock">> {
+    const { open, clock } = await prepare();
+    const [one, two] = [await open(), await open()];
+    await ingest(one, addresses(MANY));
+    await ingest(one, addresses(2_000), { topic: "other" });
+    return { one, two, clock };
+  }
+
+  it("another topic is sent, and of a topic that is being cancelled nothing", async () => {
+    const { one, two } = await prepared();
+    const half = ({ cancelled }: { cancelled: number }) => cancelled > 0 && cancelled < MANY;
+    const seen = await beside(two, one.cancel("june"), half);
+    expect(seen).toMatchObject({ ofJune: 0 });
+    expect(seen.between).toBeGreaterThan(0);
+    const back = await beside(two, one.retry("june", ["cancelled"]), half);
+    expect(back.between).toBeGreaterThan(0);
+    expect(await one.totals("june")).toMatchObject({ pending: MANY, cancelled: 0 });
+  });
+
+  it("for another time, another topic is sent", async () => {
+    const { one, two, clock } = await prepared();
+    const notBefore = clock.now() + 60_000;
+    for (const instantOf of [null, () => notBefore + 5]) {
+      const moving = one.reschedule("june", { notBefore, instantOf });
+      const seen = await beside(two, moving, ({ pending }) => pending === MANY);
+      expect(await moving).toBe(MANY);
+      expect(seen.between).toBeGreaterThan(0);
+    }
+    expect(await one.nextDueInMs({ ...EVERYTHING, topic: "june" })).toBe(60_005);
+  });
+
+  it("nothing pending is left in a cancelled topic, whatever two people do at once", async () => {
+    const { open, clock } = await prepare();
+    const [one, two] = [await open(), await open()];
+    await ingest(one, addresses(MANY));
+    for (let round = 0; round < 4; round++) {
+      const work = [one.cancel("june"), two.retry("june", ["cancelled"]), two.suppress([])];
+      const [{ cancelled }] = (await Promise.all(work)) as [{ cancelled: number }, number, number];
+      expect(cancelled).toBeLessThanOrEqual(MANY);
+      await expectSound(one, clock);
+    }
+  });
+}
+
+function dead(prepare: Prepare): void {
+  async function closed(): Promise<{ bench: Bench; store: Store }> {
+    const bench = await prepare();
+    const store = await bench.open();
+    await ingest(store, addresses(5));
+    await settle(store, failed((await turn(store, 1)).claims[0]));
+    await bench.leaveClosed();
+    return { bench, store };
+  }
+
+  it("nothing is claimed, and the next opening cancels the rest", async () => {
+    const { bench, store } = await closed();
+    expect((await turn(store, 9)).claims).toEqual([]);
+    // It may be at work just now.
+    await bench.open();
+    expect(await store.totals("june")).toMatchObject({ pending: 4, cancelled: 0 });
+    bench.clock.pass(SILENT_MS);
+    await bench.open();
+    expect(await store.totals("june")).toMatchObject({ pending: 0, cancelled: 4, failed: 1 });
+  });
+
+  it("the next who cancels the topic goes on", async () => {
+    const { store } = await closed();
+    expect(await store.cancel("june")).toEqual({ cancelled: 4, inFlight: 0 });
+  });
+
+  it("a retry of something else does not send the rest", async () => {
+    const { store } = await closed();
+    expect(await store.retry("june", ["failed"])).toBe(1);
+    expect(await store.topic("june")).toMatchObject({ cancelledAt: null, pending: 1, cancelled: 4 });
+    expect((await turn(store, 9)).claims).toHaveLength(1);
+  });
+}
