@@ -47,6 +47,8 @@ export interface ListOptions {
   timing: Timing;
   /** Renders every row, where else only its variables are checked, and writes no rejects file. */
   dryRun: boolean;
+  /** As in `RecipientsOptions`. */
+  isCareful?: boolean;
 }
 
 /** What was found in a list. Its valid rows are staged. */
@@ -77,7 +79,8 @@ export async function stageRecipients(
   options: ListOptions,
 ): Promise<StagedList> {
   boundOldSpace();
-  const recipients = await openList(io, options.file, options.recipients);
+  const { isCareful = false } = options;
+  const recipients = await openList(io, options.file, options.recipients, isCareful);
   const stager = new Stager(staging, content, recipients, { ...options, cwd: io.cwd });
   const breath = createBreath(io.signal);
   try {
@@ -105,10 +108,14 @@ export async function findRow(
   throw new UserError(`--row expects a row of ${nameOfList(file)}, which has ${seen}, got ${n}`);
 }
 
-/** Opens a list: a path, or `-` for stdin. Throws `UserError` when it cannot be read as a list. */
-export function openList(io: Io, file: string, options: ListFlags): Promise<Recipients> {
+/**
+ * Opens a list: a path, or `-` for stdin. `isCareful` as in `RecipientsOptions`. Throws `UserError` when it cannot be
+ * read as a list.
+ */
+export function openList(io: Io, file: string, options: ListFlags, isCareful = false): Promise<Recipients> {
   return openRecipients(openInput(io, file), {
     name: nameOfList(file),
+    isCareful,
     ...(options.emailColumn !== undefined && { emailColumn: options.emailColumn }),
     ...(options.delimiter !== undefined && { delimiter: options.delimiter }),
     ...(options.encoding !== undefined && { encoding: options.encoding }),
@@ -129,7 +136,7 @@ class Stager {
   readonly #recipients: Recipients;
   readonly #timing: Timing;
   readonly #zoneIndex: number;
-  readonly #check: (fields: string[], address: string) => Verdict;
+  readonly #check: (row: Accepted) => Verdict;
   readonly #rejects: Rejects | null;
   readonly #file: string;
   readonly #instants = new Map<string, { at: number } | { problem: string }>();
@@ -158,8 +165,8 @@ class Stager {
     const examiner = new Examiner();
     const whole = options.dryRun || content.hasFiles;
     this.#check = whole
-      ? (fields, address) => verdictOn(content, examiner, address, valuesOf(columns, fields))
-      : (fields) => problemVerdict(check(fields));
+      ? ({ fields, address }) => verdictOn(content, examiner, address, valuesOf(columns, fields))
+      : ({ fields, isPlain }) => problemVerdict(check(fields, isPlain));
     this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), recipients.header, options.cwd);
     this.#left = new LeftRows(columns);
   }
@@ -179,15 +186,14 @@ class Stager {
 
   #examine(row: Row): StagedRow | string {
     if ("reason" in row) return row.reason;
-    const verdict = this.#check(row.fields, row.address);
+    const verdict = this.#check(row);
     if ("problem" in verdict) return verdict.problem;
     const due = this.#dueAt(row.fields);
     if ("problem" in due) return due.problem;
     this.#notBefore = Math.min(this.#notBefore, due.at);
     this.#left.take(row.fields);
     this.#sample ??= { email: row.address, values: valuesOf(this.#recipients.columns, row.fields) };
-    const kept = verdict.record === null ? row.fields : [...row.fields, verdict.record];
-    return { email: row.address, fields: JSON.stringify(kept), notBefore: due.at };
+    return { email: row.address, fields: textOf(row, verdict.record), notBefore: due.at };
   }
 
   #dueAt(fields: string[]): { at: number } | { problem: string } {
@@ -271,6 +277,16 @@ export function zoneColumnOf(column: string, columns: string[]): number {
   const index = findName(column, columns.map((name) => name.normalize("NFC"))); // prettier-ignore
   if (index >= 0) return index;
   throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${column}"`);
+}
+
+/** A row that can be taken. */
+type Accepted = Extract<Row, { address: string }>;
+
+/** The fields as they are kept (`StagedRow`). */
+function textOf({ fields, isPlain }: Accepted, record: string | null): string {
+  if (record !== null) return JSON.stringify([...fields, record]);
+  // The same, in half the time.
+  return isPlain ? `["${fields.join('","')}"]` : JSON.stringify(fields);
 }
 
 /** Why a row cannot be sent, or the record of its files that is stored with it (null: it has none). */

@@ -65,6 +65,8 @@ export interface Part {
   simple: boolean;
   /** True: it has no outputs and no tags, so it is the same for every recipient. */
   constant: boolean;
+  /** True: it has texts and variables only, all of them `required`. What it writes is theirs, unchanged. */
+  bare: boolean;
   /**
    * Executes the template for one recipient. Throws `RenderProblem`. A part without tags has nearly always the same
    * skeleton.
@@ -90,6 +92,7 @@ export function parsePart(source: string, options: PartOptions): Part {
     required: options.allowEmpty || !flat ? [] : outputs.flatMap((output) => (output.hasDefault ? [] : output.names)),
     simple,
     constant: flat && outputs.length === 0,
+    bare: flat && !options.allowEmpty && outputs.every(({ output }) => barePath(output)?.length === 1),
     trace: flat ? flatTracer(templates, options) : (scope) => trace(templates, scope, options),
   };
 }

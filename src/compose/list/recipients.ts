@@ -38,11 +38,12 @@ const REPLACEMENT = "\uFFFD";
 /**
  * A data row; `line` is the 1-based line of the file in which it starts. With an `address` it can be taken, and
  * `fields` are the values of the columns. With a `reason` it is refused, and `fields` are its cells. `cells` is the row
- * for the file of rejected rows, set when it differs from `fields`.
+ * for the file of rejected rows, set when it differs from `fields`. `isPlain`: every field is its own JSON text in
+ * quotes, and has no control characters or line separators.
  */
 export type Row =
-  | { line: number; fields: string[]; cells?: string[]; address: string }
-  | { line: number; fields: string[]; cells?: string[]; reason: string };
+  | { line: number; fields: string[]; cells?: string[]; isPlain: boolean; address: string }
+  | { line: number; fields: string[]; cells?: string[]; isPlain: boolean; reason: string };
 
 /** A recipient list that is open for reading. */
 export interface Recipients {
@@ -71,6 +72,8 @@ export interface RecipientsOptions {
   delimiter?: string;
   /** Any name iconv-lite knows. Default: by BOM, UTF-16 by its NULs, else UTF-8. */
   encoding?: string;
+  /** True: rows are read as if each had something unusual in it. The rows are the same; tests compare them. */
+  isCareful?: boolean;
 }
 
 /**
@@ -229,7 +232,8 @@ function dialectOf(head: string, ended: boolean, options: RecipientsOptions): Di
   const given = options.delimiter === undefined ? null : checkDelimiter(options.delimiter);
   const delimiter =
     ownDelimiter(header.text) ?? given ?? said ?? detectDelimiter(header.text, head.slice(header.next), options);
-  return { delimiter, lineEnd: header.lineEnd ?? first.lineEnd ?? "\n" };
+  const { isCareful = false } = options;
+  return { delimiter, lineEnd: header.lineEnd ?? first.lineEnd ?? "\n", isCareful };
 }
 
 interface Line {
@@ -424,15 +428,17 @@ function toRows(records: RawRecord[], reading: Reading): Row[] {
 }
 
 function toRow(record: RawRecord, parsed: string[] | undefined, { layout, address, lossy }: Reading): Row {
-  const { line } = record;
-  if (parsed === undefined) return { line, fields: [record.text], reason: "cannot be read as CSV" };
+  const { line, isPlain } = record;
+  if (parsed === undefined) return { line, fields: [record.text], isPlain, reason: "cannot be read as CSV" };
   const cells = layout.skip > 0 ? parsed.slice(layout.skip).map(undefused) : parsed;
   const reason = record.problem ?? problemOf(record, cells, layout, lossy);
-  if (reason !== null) return { line, fields: cells, reason };
+  if (reason !== null) return { line, fields: cells, isPlain, reason };
   const fields = fieldsOf(cells, layout);
   const found = parseAddress(valueAt(cells, address, layout));
-  if ("problem" in found) return { line, fields: cells, reason: found.problem };
-  return fields === cells ? { line, fields, address: found.address } : { line, fields, cells, address: found.address };
+  if ("problem" in found) return { line, fields: cells, isPlain, reason: found.problem };
+  return fields === cells
+    ? { line, fields, isPlain, address: found.address }
+    : { line, fields, cells, isPlain, address: found.address };
 }
 
 function fieldsOf(cells: string[], layout: Layout): string[] {
@@ -447,10 +453,11 @@ function valueAt(cells: string[], place: number, { defused, address }: Layout): 
   return defused && place !== address ? undefused(cell) : cell;
 }
 
-function problemOf({ text }: RawRecord, cells: string[], { header }: Layout, lossy: boolean): string | null {
+function problemOf({ text, isPlain }: RawRecord, cells: string[], { header }: Layout, lossy: boolean): string | null {
   const reason = countProblem(cells, header);
   if (reason !== null) return reason;
-  if (CONTROL.test(text) || (text.includes("\r") && !text.includes('"'))) return controlProblem(cells, header);
+  if (!isPlain && (CONTROL.test(text) || (text.includes("\r") && !text.includes('"'))))
+    return controlProblem(cells, header);
   if (lossy && text.includes(REPLACEMENT)) return "a byte that is not in the encoding given with --encoding";
   // UTF-8 needs at most three bytes for each UTF-16 unit.
   if (text.length * 3 > FIELD_LIMIT_BYTES) return largeProblem(cells, header);
@@ -498,16 +505,32 @@ function parseRecords(records: RawRecord[], delimiter: string): (string[] | unde
   let next = 0;
   return records.map((record) => {
     if (isQuoted(record)) return parsed[next++];
-    const cells = record.text.split(delimiter);
-    return record.problem === null ? cells.map((cell) => cell.trim()) : cells;
+    return record.problem === null ? cellsOf(record.text, delimiter) : record.text.split(delimiter);
   });
+}
+
+/** The text cut at the delimiters, without white space around the cells. `split` and `trim` take twice as long. */
+function cellsOf(text: string, delimiter: string): string[] {
+  const cells: string[] = [];
+  for (let start = 0; ;) {
+    const end = text.indexOf(delimiter, start);
+    const cell = end < 0 ? text.slice(start) : text.slice(start, end);
+    cells.push(isVisible(cell.charCodeAt(0)) && isVisible(cell.charCodeAt(cell.length - 1)) ? cell : cell.trim());
+    if (end < 0) return cells;
+    start = end + 1;
+  }
+}
+
+/** Whether the code is that of a character of ASCII that is no white space. NaN is not. */
+function isVisible(code: number): boolean {
+  return code > 0x20 && code < 0x7f;
 }
 
 /**
  * Only records with quotes need csv-parse. Cutting the others at the delimiter is faster, and few records have quotes.
  */
-function isQuoted({ text, problem }: RawRecord): boolean {
-  return problem === null && text.includes('"');
+function isQuoted({ text, problem, isPlain }: RawRecord): boolean {
+  return !isPlain && problem === null && text.includes('"');
 }
 
 /** csv-parse is fast (500,000 rows/s) when it gets many rows in one call, without a stream. */

@@ -13,6 +13,11 @@ export interface RawRecord {
   line: number;
   text: string;
   problem: string | null;
+  /**
+   * True: what is between its delimiters can be taken as it is, because it has no quotes, backslashes, control
+   * characters, line separators or surrogates. In quotes it is also a JSON text. False: that is not known.
+   */
+  isPlain: boolean;
 }
 
 /** How the records of a CSV file are separated. */
@@ -21,6 +26,8 @@ export interface Dialect {
   delimiter: string;
   /** `\r` when the header ends with a `\r` alone. With `\n`, a `\r` before it belongs to the line end. */
   lineEnd: "\n" | "\r";
+  /** True: no record is taken for plain. Tests compare what then becomes of a list. */
+  isCareful?: boolean;
 }
 
 /** The modes of the scanner: where in a record it is. */
@@ -51,6 +58,7 @@ export class RecordSplitter {
   readonly #name: string;
   readonly #delimiter: string;
   readonly #lineEnd: "\n" | "\r";
+  readonly #unusual: RegExp | null;
   readonly #fieldName: (index: number) => string;
   #text = "";
   #start = 0;
@@ -63,10 +71,11 @@ export class RecordSplitter {
   #oversized: Oversized | null = null;
 
   /** `name` (of the file) and `fieldName` (by index) are for messages. */
-  constructor({ delimiter, lineEnd }: Dialect, name: string, fieldName: (index: number) => string) {
+  constructor(dialect: Dialect, name: string, fieldName: (index: number) => string) {
     this.#name = name;
-    this.#delimiter = delimiter;
-    this.#lineEnd = lineEnd;
+    this.#delimiter = dialect.delimiter;
+    this.#lineEnd = dialect.lineEnd;
+    this.#unusual = dialect.isCareful === true ? null : unusualIn(dialect);
     this.#fieldName = fieldName;
   }
 
@@ -94,19 +103,29 @@ export class RecordSplitter {
   #take(ended: boolean): RawRecord[] {
     const records: RawRecord[] = [];
     let quote = -1;
+    let unusual = -1;
     for (;;) {
       if (this.#at === this.#start && this.#oversized === null && this.#mode === FIELD_START) {
-        // Most records have no quote, so one native search finds their end.
-        if (quote < this.#start) quote = indexOrEnd(this.#text, '"', this.#start);
+        // Most records have no quote, so one native search finds their end. Most are plain, so few need another one.
+        if (unusual < this.#start) unusual = this.#nextUnusual();
         const end = this.#text.indexOf(this.#lineEnd, this.#start);
-        if (end >= 0 && end < quote) {
-          this.#emit(records, end);
+        const isPlain = end <= unusual;
+        if (!isPlain && quote < this.#start) quote = indexOrEnd(this.#text, '"', this.#start);
+        if (end >= 0 && (isPlain || end < quote)) {
+          this.#emit(records, end, isPlain);
           continue;
         }
       }
       if (!this.#scan(ended)) return records;
       this.#emit(records, this.#at);
     }
+  }
+
+  /** Where the first character is that no plain record has; the end of the text when there is none. */
+  #nextUnusual(): number {
+    if (this.#unusual === null) return this.#start - 1;
+    this.#unusual.lastIndex = this.#start;
+    return this.#unusual.exec(this.#text)?.index ?? this.#text.length;
   }
 
   /** Moves on to the end of the record. False when the text does not reach that far. */
@@ -179,7 +198,7 @@ export class RecordSplitter {
     this.#at = this.#start;
   }
 
-  #emit(records: RawRecord[], end: number): void {
+  #emit(records: RawRecord[], end: number, isPlain = false): void {
     const raw = this.#text.slice(this.#start, end);
     const text = this.#lineEnd === "\n" && raw.endsWith("\r") ? raw.slice(0, -1) : raw;
     if (this.#oversized) {
@@ -188,11 +207,12 @@ export class RecordSplitter {
         line: this.#oversized.line,
         text: this.#oversized.prefix,
         problem: this.#tooLarge(this.#oversized),
+        isPlain,
       });
     } else if (this.#problem !== null || !isBlank(text, this.#delimiter)) {
-      records.push({ line: this.#line, text, problem: this.#problem });
+      records.push({ line: this.#line, text, problem: this.#problem, isPlain });
     }
-    this.#line += 1 + (text.includes('"') || this.#oversized ? this.#lineEnds(text) : 0);
+    this.#line += 1 + (!isPlain && (text.includes('"') || this.#oversized) ? this.#lineEnds(text) : 0);
     this.#start = this.#at = this.#fieldStart = Math.min(end + 1, this.#text.length);
     this.#mode = FIELD_START;
     this.#field = 0;
@@ -233,6 +253,13 @@ export class RecordSplitter {
     for (let at = text.indexOf(this.#lineEnd); at >= 0; at = text.indexOf(this.#lineEnd, at + 1)) found++;
     return found;
   }
+}
+
+/** Finds what no plain record has (`RawRecord`), from `lastIndex` on. */
+function unusualIn({ delimiter, lineEnd }: Dialect): RegExp {
+  const controls = `\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f${delimiter === "\t" ? "" : "\\t"}${lineEnd === "\r" ? "\\n" : ""}`;
+  // A record may end in CRLF.
+  return new RegExp(`["\\\\${controls}\\u2028\\u2029\\ud800-\\udfff]|\\r(?!\\n)`, "g");
 }
 
 /**

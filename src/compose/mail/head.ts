@@ -23,6 +23,11 @@ export interface CompiledHead {
   parts: Part[];
   /** True: the headers are the same for everybody and have been checked. */
   constant: boolean;
+  /**
+   * True: when one mail has them, every mail has whose required values are there and have no control characters or line
+   * separators. Only the subject differs, and it has nothing but texts and variables.
+   */
+  plain: boolean;
   /** The headers of one mail. `ownUrl` is the unsubscribe link of the message itself, or null. Throws `RenderProblem`. */
   render(scope: Scope, ownUrl: string | null): Head;
 }
@@ -80,8 +85,9 @@ export function compileHead(content: Content, subject: Part): CompiledHead {
   const made = [...ofList, ...unsubscribeHeaders(hasUrl ? "https://…" : null, mailto)];
   checkHeaderNames([...headers, ...made].map(({ name }) => name));
   const constant = parts.every((part) => part.constant);
+  const plain = parts.every((part) => part.constant || (part === subject && part.bare));
   checkConstant({ title, headers, external });
-  return { parts, constant, render };
+  return { parts, constant, plain, render };
 }
 
 function textPart(label: string, source: string, allowEmpty: boolean): Part {

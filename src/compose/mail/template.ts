@@ -30,9 +30,9 @@ import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
 
 /**
  * Returns null when the row can be sent, else the reason why not. `fields` are in the order of the columns given to
- * `check`.
+ * `check`. `isPlain`: they have no control characters or line separators.
  */
-type RowCheck = (fields: string[]) => string | null;
+type RowCheck = (fields: string[], isPlain?: boolean) => string | null;
 
 /** A content whose templates are parsed and checked. */
 export interface CompiledContent {
@@ -295,11 +295,12 @@ function rowCheck(
   const scopeFor = (fields: string[]) =>
     scopeOf(places.map(({ name, index }) => [name, index >= 0 ? fields[index] : given(name)]));
   let isComposed = false;
-  return (fields) => {
+  return (fields, isPlain = false) => {
     for (const { name, index } of needed) {
-      if (!/\S/.test(fields[index] ?? "")) return emptyReason(`{{ ${name} }}`);
+      if ((fields[index] ?? "").trim() === "") return emptyReason(`{{ ${name} }}`);
     }
-    if (isComposed && parts.head.constant && bodies.length === 0) return null;
+    const isKnown = parts.head.constant || (isPlain && parts.head.plain);
+    if (isComposed && isKnown && bodies.length === 0) return null;
     const scope = scopeFor(fields);
     const reason = reasonOf(() => {
       parts.head.render(scope, unsubscribeUrl);

@@ -27,6 +27,7 @@ export function literalPart(name: PartName, source: string, hasUnsubscribe: bool
     required: [],
     simple: true,
     constant,
+    bare: false,
     trace: (scope) => ({
       skeleton,
       values: pieces.slice(1).map(() => ({ kind: "markup" as const, text: text(scope[NAME]) })),

@@ -143,16 +143,30 @@ function addMessages(
             where address = s.address and topic_id = @topicId and variant = ${OWN_VARIANT}) = @base + s.id`;
   const anySuppressed = db.prepare("select 1 from suppression limit 1").get() !== undefined;
   const state = anySuppressed ? `case when ${IS_SUPPRESSED} then 'suppressed' else 'pending' end` : "'pending'";
-  db.prepare(
+  const insert = db.prepare(
     `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, expires_in, expires_at, state)
      select @base + s.id, @topicId, @contentId, @ingestId, ifnull(s.email, s.address), s.fields, @priority, s.not_before, @expiresIn, ${expiresAtSql("s.not_before", "@expiresIn", "@now")}, ${state}
      from staged.row s where true ${isNew} order by s.id`,
-  ).run(list);
+  );
+  withoutChecks(db, () => insert.run(list));
   if (!anySuppressed) return 0;
   const suppressed = db
     .prepare<[number, number], number>("select count(*) from message where id between ? and ? and state = 'suppressed'")
     .pluck();
   return suppressed.get(list.base + 1, list.base + staged) ?? 0;
+}
+
+/**
+ * Runs work whose rows cannot break a CHECK, because what is checked are constants in its SQL and a priority from the rules. That
+ * takes a quarter of the time of a long list. Types are checked all the same.
+ */
+function withoutChecks(db: Connection, work: () => void): void {
+  db.pragma("ignore_check_constraints = on");
+  try {
+    work();
+  } finally {
+    db.pragma("ignore_check_constraints = off");
+  }
 }
 
 function count(db: Connection, topicId: number, { added, suppressed }: ListCounts): void {

@@ -3,8 +3,12 @@ import type { Connection } from "./connection.ts";
 import { explain } from "./trouble.ts";
 import type { StagedRow } from "../rows.ts";
 
-/** How many rows one statement inserts, with 4 parameters each. */
+/** How many rows one statement inserts. */
 const CHUNK = 50;
+
+/** The values of a row, in full and as most rows have them: in lower case, due at once. To bind a value takes longer than to insert it. */
+const ANY = "(?, ?, ?, ?)";
+const USUAL = "(?, null, ?, 0)";
 
 /** The rows in table `staged.row`. */
 export interface StagedRows {
@@ -26,14 +30,19 @@ export function createStagedRows(db: Connection): StagedRows {
   db.exec(
     "create table staged.row (id integer primary key, address text not null, email text, fields text not null, not_before integer not null)",
   );
-  const insertChunk = db.prepare(insertSql(CHUNK));
-  const insertOne = db.prepare(insertSql(1));
+  const insertUsual = db.prepare(insertSql(USUAL, CHUNK));
+  const insertChunk = db.prepare(insertSql(ANY, CHUNK));
+  const insertOne = db.prepare(insertSql(ANY, 1));
   let count = 0;
   let isOpen = true;
 
   const insert = (rows: readonly StagedRow[]): void => {
     let from = 0;
-    for (; from + CHUNK <= rows.length; from += CHUNK) insertChunk.run(parameters(rows, from, CHUNK));
+    for (; from + CHUNK <= rows.length; from += CHUNK) {
+      const usual = usualParameters(rows, from);
+      if (usual === null) insertChunk.run(parameters(rows, from, CHUNK));
+      else insertUsual.run(usual);
+    }
     for (; from < rows.length; from++) insertOne.run(parameters(rows, from, 1));
   };
 
@@ -59,8 +68,19 @@ export function createStagedRows(db: Connection): StagedRows {
   };
 }
 
-function insertSql(count: number): string {
-  return `insert into staged.row (address, email, fields, not_before) values ${Array(count).fill("(?, ?, ?, ?)").join(", ")}`;
+function insertSql(values: string, count: number): string {
+  return `insert into staged.row (address, email, fields, not_before) values ${Array(count).fill(values).join(", ")}`;
+}
+
+/** The parameters of a chunk of `USUAL` rows; null: one of them is another. */
+function usualParameters(rows: readonly StagedRow[], from: number): string[] | null {
+  const values: string[] = [];
+  for (let i = from; i < from + CHUNK; i++) {
+    const row = rows[i];
+    if (!row || row.notBefore !== 0 || row.email !== row.email.toLowerCase()) return null;
+    values.push(row.email, row.fields);
+  }
+  return values;
 }
 
 function parameters(rows: readonly StagedRow[], from: number, count: number): (string | number | null)[] {

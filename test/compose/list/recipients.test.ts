@@ -214,7 +214,7 @@ describe("reads", () => {
     for (const chunk of [1, 3, 1_000]) {
       const recipients = await open(data, options, chunk);
       expect(recipients.columns).toEqual(["email", "이름"]);
-      expect(await rowsOf(recipients)).toEqual([{ line: 2, fields: ["a@b.co", "김민지"], address: "a@b.co" }]);
+      expect(await rowsOf(recipients)).toMatchObject([{ line: 2, fields: ["a@b.co", "김민지"], address: "a@b.co" }]);
     }
   });
 
