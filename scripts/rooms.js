@@ -120,7 +120,7 @@ export const LIBRARIES = {
   "better-sqlite3": ["store/sqlite/driver.ts"],
   chalk: ["terminal"],
   "cli-progress": ["terminal"],
-  commander: ["cli.ts", "commands"],
+  commander: ["commands"],
   "css-tree": ["compose/css"],
   "csv-parse": ["compose/list/recipients.ts"],
   fastify: ["serve", "work/gateway", "work/brokers"],

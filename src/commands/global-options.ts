@@ -1,6 +1,7 @@
 /** The program without its commands: its own options, its help, and where its settings come from. */
 import type { EventEmitter } from "node:events";
 import { Command, type ErrorOptions, Option } from "commander";
+import { MOST_SAID } from "../errors.ts";
 import { type Io, stamp } from "../io.ts";
 import { printable, shortened } from "../printable.ts";
 import { formatItem, wrappedText } from "./help-layout.ts";
@@ -22,10 +23,10 @@ Start here:
 
 /**
  * Creates the program, without commands yet. It writes to the streams of `io`, and throws `CommanderError` where
- * commander would end the process.
+ * commander would end the process; when the program is not whole, `NeedsAllCommands` in place of an error.
  */
-export function createProgram(io: Io, version: string): Command {
-  return new Program("ses-mail", io.env)
+export function createProgram(io: Io, { version, isWhole }: { version: string; isWhole: boolean }): Command {
+  return new Program("ses-mail", { env: io.env, isWhole })
     .description("Bulk mail through Amazon SES: everybody on the list once, never over the rate, whatever crashes.")
     .version(version, "-V, --version")
     .addOption(
@@ -64,8 +65,6 @@ const EXPLAINED: ReadonlySet<string> = new Set([
   "commander.missingMandatoryOptionValue",
   "commander.invalidArgument",
 ]);
-/** A text of somebody that is in an error may have any length. */
-export const MOST_SAID = 4_000;
 /** So many commands are named that have an option. */
 const MOST_NAMED = 3;
 
@@ -86,21 +85,31 @@ function nameOf(command: Command): string {
   return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
 
+/** The command line is wrong, and what is to be said of it may name any command: read it again when all are declared. */
+export class NeedsAllCommands extends Error {}
+
+interface Given {
+  env: Io["env"];
+  /** True: every command is declared with its options. */
+  isWhole: boolean;
+}
+
 /** Commander reads settings from `process.env`. Ours come from `Io`, so that two runs in one process may differ. */
 class Program extends Command {
-  readonly #env: Io["env"];
+  readonly #given: Given;
 
-  constructor(name: string, env: Io["env"]) {
+  constructor(name: string, given: Given) {
     super(name);
-    this.#env = env;
+    this.#given = given;
   }
 
   override createCommand(name = ""): Command {
-    return new Program(name, this.#env);
+    return new Program(name, this.#given);
   }
 
   /** Commander says what is missing or wrong, and not where it is explained. */
   override error(message: string, options?: ErrorOptions): never {
+    if (!this.#given.isWhole) throw new NeedsAllCommands();
     const code = options?.code ?? "";
     const elsewhere = code === "commander.unknownOption" ? elsewhereOf(this, message) : null;
     if (elsewhere !== null) return super.error(elsewhere, options);
@@ -113,7 +122,7 @@ class Program extends Command {
   /** Replaces commander's own method and keeps its order: the command line beats the environment, which beats defaults. */
   _parseOptionsEnv(): void {
     for (const option of this.options) {
-      const value = option.envVar === undefined ? undefined : this.#env[option.envVar];
+      const value = option.envVar === undefined ? undefined : this.#given.env[option.envVar];
       const source = this.getOptionValueSource(option.attributeName());
       if (value === undefined || (source !== undefined && source !== "default" && source !== "env")) continue;
       const takesValue = option.required || option.optional;

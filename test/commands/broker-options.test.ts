@@ -17,7 +17,7 @@ type Flags = WorkFlags;
 /** What a command line and an environment come to. */
 async function flagsOf(args: string[], env: Record<string, string> = {}): Promise<Flags> {
   const { io } = fakeIo({ env });
-  const program = createProgram(io, "0");
+  const program = createProgram(io, { version: "0", isWhole: true });
   let flags: Flags | null = null;
   const act: Act =
     () =>
@@ -25,8 +25,8 @@ async function flagsOf(args: string[], env: Record<string, string> = {}): Promis
       takeOldNames(given.at(-1) as Parameters<typeof takeOldNames>[0], env);
       flags = given.at(-2) as Flags;
     };
-  addServe(program, act);
-  addWork(program, act);
+  addServe(program.command("serve"), act);
+  addWork(program.command("work"), act);
   await program.parseAsync(args, { from: "user" });
   return flags as unknown as Flags;
 }
