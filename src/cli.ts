@@ -1,11 +1,9 @@
 /** The program: it runs one command line, and is the one place that turns an error into a message and an exit code. */
 import { readFileSync } from "node:fs";
 import type { Run } from "./commands/parse.ts";
-import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
 import { EXIT, exitCodeOf, InterruptedError, MOST_SAID, StoppedError, UserError } from "./errors.ts";
-import { type Io, stamp } from "./io.ts";
+import type { Io } from "./io.ts";
 import { resultWritten, surviveClosedPipes, wordsWritten } from "./terminal/pipes.ts";
-import { printable, shortened } from "./printable.ts";
 
 /**
  * Runs one command line (`argv` without `node` and the script). Resolves to the exit code (`EXIT`) when everything it
@@ -19,19 +17,19 @@ export async function main(argv: string[], io: Io): Promise<number> {
   try {
     await begin(argv, io, run);
   } catch (error) {
-    run.exitCode = report(error, io, json);
+    run.exitCode = await report(error, io, json);
   }
   try {
     await run.context?.close();
   } catch (error) {
     // The command has already written its JSON document, and there must be only one.
-    run.exitCode = report(error, io, false);
+    run.exitCode = await report(error, io, false);
   }
   try {
     await resultWritten(io);
   } catch (error) {
     // A command that failed has said why already.
-    if (run.exitCode === EXIT.done || run.exitCode === EXIT.partial) run.exitCode = report(error, io, false);
+    if (run.exitCode === EXIT.done || run.exitCode === EXIT.partial) run.exitCode = await report(error, io, false);
   }
   await wordsWritten(io);
   return run.exitCode;
@@ -43,14 +41,15 @@ async function begin(argv: readonly string[], io: Io, run: Run): Promise<void> {
     io.stdout.write(`${readVersion()}\n`);
     return;
   }
+  const { dropEmptySettings, loadDotenv } = await import("./dotenv.ts");
   loadDotenv(io.cwd, io.env);
   dropEmptySettings(io.env);
   const { runCommandLine } = await import("./commands/parse.ts");
   await runCommandLine(argv, io, readVersion(), run);
 }
 
-/** Writes one line for an error the user can mend, and a stack trace for a bug. Returns the exit code. */
-function report(error: unknown, io: Io, json: boolean): number {
+/** Writes one line for an error the user can mend, and a stack trace for a bug. Resolves to the exit code. */
+async function report(error: unknown, io: Io, json: boolean): Promise<number> {
   if (error instanceof InterruptedError || isAbort(error, io)) {
     io.stderr.write("ses-mail: interrupted\n");
     return exitCodeOf(io.signal);
@@ -58,6 +57,7 @@ function report(error: unknown, io: Io, json: boolean): number {
   const known = error instanceof UserError || error instanceof StoppedError;
   const text = known ? (error.hint ? `${error.message}; ${error.hint}` : error.message) : "a bug in ses-mail";
   const code = error instanceof UserError ? EXIT.usage : error instanceof StoppedError ? EXIT.stopped : EXIT.bug;
+  const [{ stamp }, { printable, shortened }] = await Promise.all([import("./io.ts"), import("./printable.ts")]);
   io.stderr.write(`${stamp(io, io.stderr)}ses-mail: ${shortened(printable(text), MOST_SAID)}\n`);
   if (!known) {
     io.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

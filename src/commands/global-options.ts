@@ -1,9 +1,8 @@
 /** The program without its commands: its own options, its help, and where its settings come from. */
 import type { EventEmitter } from "node:events";
 import { Command, type ErrorOptions, Option } from "commander";
-import { MOST_SAID } from "../errors.ts";
-import { type Io, stamp } from "../io.ts";
-import { printable, shortened } from "../printable.ts";
+import type { Io } from "../io.ts";
+import type { Complaints } from "./complaints.ts";
 import { formatItem, wrappedText } from "./help-layout.ts";
 
 const EXIT_CODES = `
@@ -23,10 +22,10 @@ Start here:
 
 /**
  * Creates the program, without commands yet. It writes to the streams of `io`, and throws `CommanderError` where
- * commander would end the process; when the program is not whole, `NeedsAllCommands` in place of an error.
+ * commander would end the process. Without `complaints` it throws `NeedsAllCommands` when the command line is wrong.
  */
-export function createProgram(io: Io, { version, isWhole }: { version: string; isWhole: boolean }): Command {
-  return new Program("ses-mail", { env: io.env, isWhole })
+export function createProgram(io: Io, version: string, complaints: Complaints | null): Command {
+  return new Program("ses-mail", { env: io.env, complaints })
     .description("Bulk mail through Amazon SES: everybody on the list once, never over the rate, whatever crashes.")
     .version(version, "-V, --version")
     .addOption(
@@ -43,10 +42,7 @@ export function createProgram(io: Io, { version, isWhole }: { version: string; i
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) =>
-        write(
-          `${stamp(io, io.stderr)}${shortened(printable(oneLine(text.replace(/^error: /, "ses-mail: "))), MOST_SAID)}\n`,
-        ),
+      outputError: (text) => complaints?.write(text),
     })
     .addHelpText("after", wrappedText(START))
     .addHelpText("afterAll", wrappedText(EXIT_CODES))
@@ -54,44 +50,12 @@ export function createProgram(io: Io, { version, isWhole }: { version: string; i
     .exitOverride();
 }
 
-/** Returns the text on one line: each line break, with the white space around it, becomes one space. */
-export function oneLine(text: string): string {
-  return text.trim().replaceAll(/\s*\n\s*/g, " ");
-}
-
-const EXPLAINED: ReadonlySet<string> = new Set([
-  "commander.missingArgument",
-  "commander.optionMissingArgument",
-  "commander.missingMandatoryOptionValue",
-  "commander.invalidArgument",
-]);
-/** So many commands are named that have an option. */
-const MOST_NAMED = 3;
-
-/** What to say of an option that only other commands have; null: none has it. Commander would suggest another option of this command. */
-function elsewhereOf(command: Command, message: string): string | null {
-  const flag = /unknown option '(--[^'=]+)/.exec(message)?.[1];
-  const having = commandsOf(rootOf(command)).filter(({ options }) => options.some(({ long }) => long === flag));
-  if (flag === undefined || having.length === 0) return null;
-  const names = having.slice(0, MOST_NAMED).map(nameOf).join(", ");
-  return `error: unknown option '${flag}' of ${nameOf(command)}; it is one of ${names}`;
-}
-
-const rootOf = (command: Command): Command => (command.parent === null ? command : rootOf(command.parent));
-const commandsOf = (command: Command): Command[] => command.commands.flatMap((each) => [each, ...commandsOf(each)]);
-
-/** As it is typed: `ses-mail dead list`. */
-function nameOf(command: Command): string {
-  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
-}
-
 /** The command line is wrong, and what is to be said of it may name any command: read it again when all are declared. */
 export class NeedsAllCommands extends Error {}
 
 interface Given {
   env: Io["env"];
-  /** True: every command is declared with its options. */
-  isWhole: boolean;
+  complaints: Complaints | null;
 }
 
 /** Commander reads settings from `process.env`. Ours come from `Io`, so that two runs in one process may differ. */
@@ -107,16 +71,10 @@ class Program extends Command {
     return new Program(name, this.#given);
   }
 
-  /** Commander says what is missing or wrong, and not where it is explained. */
   override error(message: string, options?: ErrorOptions): never {
-    if (!this.#given.isWhole) throw new NeedsAllCommands();
-    const code = options?.code ?? "";
-    const elsewhere = code === "commander.unknownOption" ? elsewhereOf(this, message) : null;
-    if (elsewhere !== null) return super.error(elsewhere, options);
-    return super.error(
-      EXPLAINED.has(code) ? `${message.replace(/\.$/, "")}; see ${nameOf(this)} --help` : message,
-      options,
-    );
+    const { complaints } = this.#given;
+    if (complaints === null) throw new NeedsAllCommands();
+    return super.error(complaints.better(this, message, options?.code ?? ""), options);
   }
 
   /** Replaces commander's own method and keeps its order: the command line beats the environment, which beats defaults. */

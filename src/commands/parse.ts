@@ -2,13 +2,10 @@
 import { type Command, CommanderError, Help } from "commander";
 import { EXIT } from "../errors.ts";
 import type { Io } from "../io.ts";
-import type { Globals } from "../work/context.ts";
-import { createContext, type OwnedContext } from "../work/create-context.ts";
-import { locate } from "../work/location.ts";
+import type { OwnedContext } from "../work/create-context.ts";
 import { COMMANDS, type Listed, nameOf } from "./all.ts";
 import type { Act, Work } from "./command.ts";
-import { noteEnvironment, settleSwitches } from "./environment.ts";
-import { createProgram, NeedsAllCommands, oneLine } from "./global-options.ts";
+import { createProgram, NeedsAllCommands } from "./global-options.ts";
 
 /** What became of a command. */
 export interface Run {
@@ -28,7 +25,7 @@ export async function runCommandLine(argv: readonly string[], io: Io, version: s
     await parse(argv, io, version, run);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    run.exitCode = usageExit(error, io, argv.includes("--json"));
+    run.exitCode = await usageExit(error, io, argv.includes("--json"));
   }
 }
 
@@ -56,7 +53,8 @@ function mentionedIn(argv: readonly string[]): ReadonlySet<Listed> | null {
 
 /** `loaded`: the commands that are declared whole; null: all. Of the others there is what the help of the program shows. */
 async function createCommands(io: Io, version: string, run: Run, loaded: ReadonlySet<Listed> | null): Promise<Command> {
-  const program = createProgram(io, { version, isWhole: loaded === null });
+  const complaints = loaded === null ? (await import("./complaints.ts")).createComplaints(io) : null;
+  const program = createProgram(io, version, complaints);
   const terms = new Map<Command, string>();
   const usual = new Help();
   program.configureHelp({
@@ -78,51 +76,24 @@ async function createCommands(io: Io, version: string, run: Run, loaded: Readonl
   return program;
 }
 
+/** What only a command needs that runs is loaded when it does: a help starts faster without it. */
 function actionsOf(program: Command, io: Io, version: string, run: Run): Act {
   return <Options>(work: Work<Options>) =>
     async (...args: unknown[]) => {
       const command = args.at(-1) as Command;
       const options = args.at(-2) as Options;
-      settleSwitches(command, io.env);
-      noteEnvironment(command);
-      if (command.options.some(({ long }) => long === "--nats")) await settleBrokers(command, io);
-      run.context = await createContext(io, globalsOf(program, io, command), version);
+      const { prepare } = await import("./prepare.ts");
+      run.context = await prepare(program, command, io, version);
       run.exitCode = await work(run.context, options, command.args);
     };
 }
 
-/** Most commands know no broker, and do without what reads the settings of older programs. */
-async function settleBrokers(command: Command, io: Io): Promise<void> {
-  const { takeOldNames } = await import("./old-names.ts");
-  const { refuseBrokerless } = await import("./broker-options.ts");
-  takeOldNames(command, io.env);
-  refuseBrokerless(command);
-}
-
-/** Commands that run as a service, and find their database as services do. */
-const SERVICES = new Set(["serve", "work"]);
-
-function globalsOf(program: Command, io: Io, command: Command): Globals {
-  const flags = program.opts<Partial<Globals> & { db: string; color: boolean }>();
-  return {
-    db: locate(io, { db: flags.db, source: sourceOf(program), readsDatabaseUrl: SERVICES.has(command.name()) }),
-    json: flags.json ?? false,
-    quiet: flags.quiet ?? false,
-    verbose: flags.verbose ?? false,
-    color: flags.color,
-  };
-}
-
-function sourceOf(program: Command): "cli" | "env" | "default" {
-  const source = program.getOptionValueSource("db");
-  if (source === "cli") return "cli";
-  return source === "env" ? "env" : "default";
-}
-
 /** An error of commander, which has already written it to stderr. */
-function usageExit({ exitCode, code, message }: CommanderError, io: Io, json: boolean): number {
+async function usageExit({ exitCode, code, message }: CommanderError, io: Io, json: boolean): Promise<number> {
   if (exitCode === 0) return EXIT.done;
+  if (!json) return EXIT.usage;
+  const { oneLine } = await import("./complaints.ts");
   const text = code === "commander.help" ? "expected a command, got none" : oneLine(message.replace(/^error: /, ""));
-  if (json) io.stdout.write(`${JSON.stringify({ error: text, exit_code: EXIT.usage })}\n`);
+  io.stdout.write(`${JSON.stringify({ error: text, exit_code: EXIT.usage })}\n`);
   return EXIT.usage;
 }

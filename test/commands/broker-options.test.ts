@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { addServe } from "../../src/commands/serve.ts";
 import { addWork } from "../../src/commands/work.ts";
 import type { Act } from "../../src/commands/command.ts";
+import { createComplaints } from "../../src/commands/complaints.ts";
 import { createProgram } from "../../src/commands/global-options.ts";
 import { takeOldNames } from "../../src/commands/old-names.ts";
 import type { WorkFlags } from "../../src/work/gateway/worker.ts";
@@ -17,7 +18,7 @@ type Flags = WorkFlags;
 /** What a command line and an environment come to. */
 async function flagsOf(args: string[], env: Record<string, string> = {}): Promise<Flags> {
   const { io } = fakeIo({ env });
-  const program = createProgram(io, { version: "0", isWhole: true });
+  const program = createProgram(io, "0", createComplaints(io));
   let flags: Flags | null = null;
   const act: Act =
     () =>
