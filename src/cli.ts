@@ -57,7 +57,8 @@ async function report(error: unknown, io: Io, json: boolean): Promise<number> {
   const known = error instanceof UserError || error instanceof StoppedError;
   const text = known ? (error.hint ? `${error.message}; ${error.hint}` : error.message) : "a bug in ses-mail";
   const code = error instanceof UserError ? EXIT.usage : error instanceof StoppedError ? EXIT.stopped : EXIT.bug;
-  const [{ stamp }, { printable, shortened }] = await Promise.all([import("./io.ts"), import("./printable.ts")]);
+  const { stamp } = await import("./io.ts");
+  const { printable, shortened } = await import("./printable.ts");
   io.stderr.write(`${stamp(io, io.stderr)}ses-mail: ${shortened(printable(text), MOST_SAID)}\n`);
   if (!known) {
     io.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

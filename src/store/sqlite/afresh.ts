@@ -17,7 +17,7 @@ import { ADMITTING, IS_VARIANT } from "./list-topics.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { ANY_FORGOTTEN, concernsSql, forgottenSql, mailWith, suppressedSql } from "./suppressed.ts";
-import { topicIdOf } from "./topics.ts";
+import { topicIdOf } from "./topic-id.ts";
 
 /** What is counted of a topic besides the states of its messages. */
 const COUNTED = [...new Set([...EVENT_COUNTERS, "reader_opens", "machine_opens", "clicks", "unsubscribed"])];

@@ -27,7 +27,7 @@ import { patternOf } from "../rules/pattern.ts";
 import { createTally, type Ranked } from "../rules/ranking.ts";
 import type { Reader } from "../store.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
-import { topicIdOf } from "./topics.ts";
+import { topicIdOf } from "./topic-id.ts";
 import { type Walk, createWalk } from "./walk.ts";
 
 /** SQLite's page cache of that connection. It holds one step. */

@@ -4,7 +4,7 @@ import type { Reader, VisitSink } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import { LAST_CHARACTER } from "../common-sql.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
-import { topicIdOf } from "./topics.ts";
+import { topicIdOf } from "./topic-id.ts";
 
 type RecordReader = Pick<
   Reader,

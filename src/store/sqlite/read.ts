@@ -7,7 +7,7 @@ import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
 import { readCursor } from "../cursor.ts";
 import { columnsOf } from "../fields.ts";
-import { topicIdOf } from "./topics.ts";
+import { topicIdOf } from "./topic-id.ts";
 
 /** How many messages an export reads at a time. */
 const PAGE = 1_000;

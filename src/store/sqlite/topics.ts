@@ -1,11 +1,10 @@
 /** What a person does to a topic: cancel it, retry messages, give it another time. */
 import { expiresAtSql } from "../common-sql.ts";
 import type { Clock } from "../../time/clock.ts";
-import { UserError } from "../../errors.ts";
 import { NO_TOPIC, type State } from "../../message.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createPauses } from "./pauses.ts";
-import { fileOf } from "./image.ts";
+import { topicIdOf } from "./topic-id.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
 import { mailWith, suppressedSql } from "./suppressed.ts";
@@ -159,17 +158,6 @@ function createReschedule(db: Connection, now: number): (topicId: number, when: 
     }
     return moved;
   };
-}
-
-/** The id of a topic. @throws UserError when there is none of this name, with the five latest topics in its hint. */
-export function topicIdOf(db: Connection, topic: string): number {
-  const id = db.prepare<[string], number>("select id from topic where name = ?").pluck().get(topic);
-  if (id !== undefined) return id;
-  const known = db.prepare<[], string>("select name from topic order by id desc limit 5").pluck().all();
-  throw new UserError(
-    `there is no topic "${topic}" in ${fileOf(db)}`,
-    known.length > 0 ? `topics here: ${known.join(", ")}` : "it holds no topics yet; is --db right?",
-  );
 }
 
 /** The id of a topic that can go on. Throws TopicRefusedError for one that was pruned or is closed in one of the other ways given. */

@@ -1,0 +1,15 @@
+/** Finds a topic by its name. */
+import { UserError } from "../../errors.ts";
+import type { Connection } from "./driver.ts";
+import { fileOf } from "./image.ts";
+
+/** The id of a topic. @throws UserError when there is none of this name, with the five latest topics in its hint. */
+export function topicIdOf(db: Connection, topic: string): number {
+  const id = db.prepare<[string], number>("select id from topic where name = ?").pluck().get(topic);
+  if (id !== undefined) return id;
+  const known = db.prepare<[], string>("select name from topic order by id desc limit 5").pluck().all();
+  throw new UserError(
+    `there is no topic "${topic}" in ${fileOf(db)}`,
+    known.length > 0 ? `topics here: ${known.join(", ")}` : "it holds no topics yet; is --db right?",
+  );
+}
