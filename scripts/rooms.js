@@ -145,7 +145,7 @@ export const LIBRARIES = {
   "node:child_process": ["work/show-mail.ts"],
   "node:dns": ["check/dns.ts"],
   // createRequire() would import past this table.
-  "node:module": ["../bin", "store/sqlite/driver.ts", "time/luxon.ts"],
+  "node:module": ["../bin", "commands/commander.ts", "store/sqlite/driver.ts", "time/clock.ts", "time/luxon.ts"],
   // Only bin/ touches the process. The rest is given an Io.
   "node:process": [
     "../bin",

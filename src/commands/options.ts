@@ -1,5 +1,6 @@
 /** Options that several commands share, and what their values may be. Each setting has an environment variable. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import { Option } from "./commander.ts";
 import { UserError } from "../errors.ts";
 
 /** The headings under which `--help` shows options. */
