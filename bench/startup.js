@@ -4,6 +4,9 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { cli, machine, median, receiver, scratch, writeCampaign } from "./support.js";
 
+/** So many times as long as `node -e 0`, at most. */
+const GOALS = { "--version": 2, "--help": 2.2, topics: 3.5 };
+
 const CLI = fileURLToPath(new URL("../bin/ses-mail.js", import.meta.url));
 
 export async function run([count = "1000000", rounds = "15"]) {
@@ -13,7 +16,7 @@ export async function run([count = "1000000", rounds = "15"]) {
     for (const args of [["--version"], ["--help"], ["topics", "--db", small]]) {
       const ratios = [];
       for (let round = 0; round < Number(rounds); round++) ratios.push(timed([CLI, ...args]) / timed(["-e", "0"]));
-      console.log(`${args[0]}: ${median(ratios).toFixed(2)} × node -e 0 (goal 2.5)`);
+      console.log(`${args[0]}: ${median(ratios).toFixed(2)} × node -e 0 (goal ${GOALS[args[0]]})`);
     }
     const db = `${folder}/long.db`;
     await cli(["import", await writeCampaign(folder, Number(count), { name: "long" }), "--db", db]);
@@ -28,9 +31,12 @@ export async function run([count = "1000000", rounds = "15"]) {
   });
 }
 
+// The variable makes Node read certificates before anything else, also for `node -e 0`, which would flatter us.
+const { NODE_EXTRA_CA_CERTS: _certificates, ...ENV } = process.env;
+
 function timed(args) {
   const started = performance.now();
-  spawnSync(process.execPath, args, { stdio: "ignore" });
+  spawnSync(process.execPath, args, { stdio: "ignore", env: ENV });
   return performance.now() - started;
 }
 

@@ -3,7 +3,6 @@
 // streams or the signals of the process.
 import { fstatSync, writeSync } from "node:fs";
 import module from "node:module";
-import process from "node:process";
 import { Writable } from "node:stream";
 
 // The AWS SDK warns on stderr under Node 20. ses-mail still supports that version.
@@ -38,7 +37,10 @@ const fileOutput = new Writable({
 });
 
 process.exitCode = await main(process.argv.slice(2), {
-  stdin: process.stdin,
+  // Made when it is read: most commands read nothing.
+  get stdin() {
+    return process.stdin;
+  },
   stdout: fstatSync(1).isFile() ? fileOutput : process.stdout,
   stderr: process.stderr,
   env: process.env,

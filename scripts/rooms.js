@@ -121,7 +121,7 @@ export const LIBRARIES = {
   "better-sqlite3": ["store/sqlite/driver.ts"],
   chalk: ["terminal"],
   "cli-progress": ["terminal"],
-  commander: ["cli.ts", "commands"],
+  commander: ["commands"],
   "css-tree": ["compose/css"],
   "csv-parse": ["compose/list/recipients.ts"],
   fastify: ["serve", "work/gateway", "work/brokers"],
@@ -146,7 +146,7 @@ export const LIBRARIES = {
   "node:child_process": ["work/show-mail.ts"],
   "node:dns": ["check/dns.ts"],
   // createRequire() would import past this table.
-  "node:module": ["../bin", "store/sqlite/driver.ts", "time/luxon.ts"],
+  "node:module": ["../bin", "commands/commander.ts", "store/sqlite/driver.ts", "time/clock.ts", "time/luxon.ts"],
   // Only bin/ touches the process. The rest is given an Io.
   "node:process": [
     "../bin",

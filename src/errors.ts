@@ -18,6 +18,9 @@ export const EXIT = {
   sigterm: 143,
 } as const;
 
+/** A text of somebody that is in an error may have any length. So many characters of it are shown. */
+export const MOST_SAID = 4_000;
+
 /** The user typed or configured something that cannot be done. `hint` says what to do about it. Exit code 2. */
 export class UserError extends Error {
   override name = "UserError";

@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { describeCommands } from "../src/cli.ts";
+import { describeCommands } from "../src/commands/parse.ts";
 import { commandPaths, fillTables } from "./support/commands-doc.ts";
 import { fakeIo } from "./support/fake-io.ts";
 
 const FILE = join(new URL("..", import.meta.url).pathname, "docs/commands.md");
-const program = describeCommands(fakeIo().io);
+const program = await describeCommands(fakeIo().io);
 const text = readFileSync(FILE, "utf8");
 
 describe("docs/commands.md", () => {

@@ -4,10 +4,8 @@ import { addExamples } from "./examples.ts";
 import { addTrackingOptions, collect, GROUPS, setting } from "./options.ts";
 
 /** Declares `adopt`. */
-export const addAdopt: AddCommand = (program, act) => {
-  const command = program
-    .command("adopt")
-    .description("take over what aws-ses-sender, aws-ses-sender-go or messages-api-gateway has in its database")
+export const addAdopt: AddCommand = (command, act) => {
+  command
     .argument("<database>", "its SQLite file, or postgres://user@host/name; it is only read")
     .optionsGroup(GROUPS.first)
     .option("--dry-run", "read and check everything, and store nothing")

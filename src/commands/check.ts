@@ -5,11 +5,11 @@ import { addExamples } from "./examples.ts";
 import { addContentOptions, addRecipientOptions, GROUPS, setting } from "./options.ts";
 
 /** Declares `check`. */
-export const addCheck: AddCommand = (program, act) => {
-  const command = program
-    .command("check")
-    .description("find what would keep mail from arriving: account, sender, DNS, content, every row; send nothing")
-    .argument("[recipients.csv]", "CSV file, or - for stdin (default: account, sender and configuration set only)");
+export const addCheck: AddCommand = (command, act) => {
+  command.argument(
+    "[recipients.csv]",
+    "CSV file, or - for stdin (default: account, sender and configuration set only)",
+  );
   addRecipientOptions(addContentOptions(command));
   command
     .optionsGroup(GROUPS.other)

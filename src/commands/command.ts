@@ -8,5 +8,5 @@ export type Work<Options> = (context: Context, options: Options, args: string[])
 /** Turns work into a commander action that creates the context and keeps the exit code. */
 export type Act = <Options>(work: Work<Options>) => (...args: unknown[]) => Promise<void>;
 
-/** Declares one command, or a command and its subcommands, on the program. */
-export type AddCommand = (program: Command, act: Act) => void;
+/** Declares the options, arguments, action and subcommands of a command, to which `all.ts` has given its name and description. */
+export type AddCommand = (command: Command, act: Act) => void;

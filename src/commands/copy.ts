@@ -3,10 +3,8 @@ import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
 
 /** Declares `copy`. */
-export const addCopy: AddCommand = (program, act) => {
-  const command = program
-    .command("copy")
-    .description("move a job to another place: from a job file to a database, or back; run it again to resume")
+export const addCopy: AddCommand = (command, act) => {
+  command
     .argument("<from>", "job file or database; nothing is sent from it any more")
     .argument("[to]", "where the job goes on: a new job file, or a database without a job")
     .option("--undo", "go on with <from> after all; the copy cannot be used any more")

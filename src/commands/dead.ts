@@ -8,10 +8,7 @@ import { addExamples } from "./examples.ts";
 import { addIncomingOptions, GROUPS, setting } from "./options.ts";
 
 /** Declares `dead`. */
-export const addDead: AddCommand = (program, act) => {
-  const dead = program
-    .command("dead")
-    .description("what brokers brought and nobody can send: list it, read it, take it in again, drop it");
+export const addDead: AddCommand = (dead, act) => {
   dead
     .command("list", { isDefault: true })
     .description("show the dead letters, newest first, and why they are dead")

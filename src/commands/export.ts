@@ -5,10 +5,8 @@ import { addExamples } from "./examples.ts";
 import { ListOption, parseNames } from "./options.ts";
 
 /** Declares `export`. */
-export const addExport: AddCommand = (program, act) => {
-  const command = program
-    .command("export")
-    .description("write one CSV row for each recipient: state, reason, times, and the columns of the list")
+export const addExport: AddCommand = (command, act) => {
+  command
     .argument("<topic>")
     .addOption(
       new ListOption("--state <list>", `only these states, of ${STATES.join(",")}`, STATES).argParser(

@@ -2,10 +2,8 @@ import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
 
 /** Declares `forget`. */
-export const addForget: AddCommand = (program, act) => {
-  const command = program
-    .command("forget")
-    .description("remove all that is kept of a person; a hash stays, so that nobody writes to that address again")
+export const addForget: AddCommand = (command, act) => {
+  command
     .argument("<address>")
     .option("-y, --yes", "do not ask")
     .action(

@@ -1,8 +1,9 @@
 /** The program without its commands: its own options, its help, and where its settings come from. */
 import type { EventEmitter } from "node:events";
-import { Command, type ErrorOptions, Option } from "commander";
-import { type Io, stamp } from "../io.ts";
-import { printable, shortened } from "../printable.ts";
+import type { ErrorOptions } from "commander";
+import { Command, Option } from "./commander.ts";
+import type { Io } from "../io.ts";
+import type { Complaints } from "./complaints.ts";
 import { formatItem, wrappedText } from "./help-layout.ts";
 
 const EXIT_CODES = `
@@ -22,10 +23,10 @@ Start here:
 
 /**
  * Creates the program, without commands yet. It writes to the streams of `io`, and throws `CommanderError` where
- * commander would end the process.
+ * commander would end the process. Without `complaints` it throws `NeedsAllCommands` when the command line is wrong.
  */
-export function createProgram(io: Io, version: string): Command {
-  return new Program("ses-mail", io.env)
+export function createProgram(io: Io, version: string, complaints: Complaints | null): Command {
+  return new Program("ses-mail", { env: io.env, complaints })
     .description("Bulk mail through Amazon SES: everybody on the list once, never over the rate, whatever crashes.")
     .version(version, "-V, --version")
     .addOption(
@@ -42,10 +43,7 @@ export function createProgram(io: Io, version: string): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) =>
-        write(
-          `${stamp(io, io.stderr)}${shortened(printable(oneLine(text.replace(/^error: /, "ses-mail: "))), MOST_SAID)}\n`,
-        ),
+      outputError: (text) => complaints?.write(text),
     })
     .addHelpText("after", wrappedText(START))
     .addHelpText("afterAll", wrappedText(EXIT_CODES))
@@ -53,67 +51,37 @@ export function createProgram(io: Io, version: string): Command {
     .exitOverride();
 }
 
-/** Returns the text on one line: each line break, with the white space around it, becomes one space. */
-export function oneLine(text: string): string {
-  return text.trim().replaceAll(/\s*\n\s*/g, " ");
-}
+/** The command line is wrong, and what is to be said of it may name any command: read it again when all are declared. */
+export class NeedsAllCommands extends Error {}
 
-const EXPLAINED: ReadonlySet<string> = new Set([
-  "commander.missingArgument",
-  "commander.optionMissingArgument",
-  "commander.missingMandatoryOptionValue",
-  "commander.invalidArgument",
-]);
-/** A text of somebody that is in an error may have any length. */
-export const MOST_SAID = 4_000;
-/** So many commands are named that have an option. */
-const MOST_NAMED = 3;
-
-/** What to say of an option that only other commands have; null: none has it. Commander would suggest another option of this command. */
-function elsewhereOf(command: Command, message: string): string | null {
-  const flag = /unknown option '(--[^'=]+)/.exec(message)?.[1];
-  const having = commandsOf(rootOf(command)).filter(({ options }) => options.some(({ long }) => long === flag));
-  if (flag === undefined || having.length === 0) return null;
-  const names = having.slice(0, MOST_NAMED).map(nameOf).join(", ");
-  return `error: unknown option '${flag}' of ${nameOf(command)}; it is one of ${names}`;
-}
-
-const rootOf = (command: Command): Command => (command.parent === null ? command : rootOf(command.parent));
-const commandsOf = (command: Command): Command[] => command.commands.flatMap((each) => [each, ...commandsOf(each)]);
-
-/** As it is typed: `ses-mail dead list`. */
-function nameOf(command: Command): string {
-  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+interface Given {
+  env: Io["env"];
+  complaints: Complaints | null;
 }
 
 /** Commander reads settings from `process.env`. Ours come from `Io`, so that two runs in one process may differ. */
 class Program extends Command {
-  readonly #env: Io["env"];
+  readonly #given: Given;
 
-  constructor(name: string, env: Io["env"]) {
+  constructor(name: string, given: Given) {
     super(name);
-    this.#env = env;
+    this.#given = given;
   }
 
   override createCommand(name = ""): Command {
-    return new Program(name, this.#env);
+    return new Program(name, this.#given);
   }
 
-  /** Commander says what is missing or wrong, and not where it is explained. */
   override error(message: string, options?: ErrorOptions): never {
-    const code = options?.code ?? "";
-    const elsewhere = code === "commander.unknownOption" ? elsewhereOf(this, message) : null;
-    if (elsewhere !== null) return super.error(elsewhere, options);
-    return super.error(
-      EXPLAINED.has(code) ? `${message.replace(/\.$/, "")}; see ${nameOf(this)} --help` : message,
-      options,
-    );
+    const { complaints } = this.#given;
+    if (complaints === null) throw new NeedsAllCommands();
+    return super.error(complaints.better(this, message, options?.code ?? ""), options);
   }
 
   /** Replaces commander's own method and keeps its order: the command line beats the environment, which beats defaults. */
   _parseOptionsEnv(): void {
     for (const option of this.options) {
-      const value = option.envVar === undefined ? undefined : this.#env[option.envVar];
+      const value = option.envVar === undefined ? undefined : this.#given.env[option.envVar];
       const source = this.getOptionValueSource(option.attributeName());
       if (value === undefined || (source !== undefined && source !== "default" && source !== "env")) continue;
       const takesValue = option.required || option.optional;

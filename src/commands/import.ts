@@ -4,10 +4,8 @@ import { addExamples } from "./examples.ts";
 import { addContentOptions, addRecipientOptions, expiresIn, GROUPS } from "./options.ts";
 
 /** Declares `import`. */
-export const addImport: AddCommand = (program, act) => {
-  const command = program
-    .command("import")
-    .description("add a list to its topic; send nothing yet")
+export const addImport: AddCommand = (command, act) => {
+  command
     .argument("<recipients.csv>", "CSV file, or - for stdin")
     .optionsGroup(GROUPS.other)
     .option("--replace-content", "give what has not been sent yet this content")

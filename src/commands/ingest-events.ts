@@ -4,12 +4,8 @@ import { addExamples } from "./examples.ts";
 import { parseCount, setting } from "./options.ts";
 
 /** Declares `ingest-events`. */
-export const addIngestEvents: AddCommand = (program, act) => {
-  const command = program
-    .command("ingest-events")
-    .description(
-      "take in what SES reports (bounces, complaints, opens) from SNS, SQS, EventBridge, Firehose, CloudWatch or Lambda dumps",
-    )
+export const addIngestEvents: AddCommand = (command, act) => {
+  command
     .argument("[files...]", "files, folders or globs; - for stdin")
     .addOption(
       setting("--sqs <queue-url>", "SQS", "read this SQS queue, until interrupted, and delete what is applied"),

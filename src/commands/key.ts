@@ -8,8 +8,7 @@ import { ListOption, parseNames } from "./options.ts";
 const SCOPES: readonly KeyScope[] = ["send", "read", "admin"];
 
 /** Declares `key`. */
-export const addKey: AddCommand = (program, act) => {
-  const key = program.command("key").description("API keys of the gateway, and the key its links are signed with");
+export const addKey: AddCommand = (key, act) => {
   addKeyAdd(key, act);
   key
     .command("list")

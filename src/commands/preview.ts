@@ -4,10 +4,8 @@ import { addExamples } from "./examples.ts";
 import { addContentOptions, addRecipientOptions, GROUPS, parseCount } from "./options.ts";
 
 /** Declares `preview`. */
-export const addPreview: AddCommand = (program, act) => {
-  const command = program
-    .command("preview")
-    .description("show the mail that one recipient would get")
+export const addPreview: AddCommand = (command, act) => {
+  command
     .argument("<recipients.csv>", "CSV file, or - for stdin")
     .optionsGroup(GROUPS.first)
     .option("--row <n>", "which recipient, 1 is the first", parseCount("--row"), 1)

@@ -3,10 +3,8 @@ import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
 
 /** Declares `prune`. */
-export const addPrune: AddCommand = (program, act) => {
-  const command = program
-    .command("prune")
-    .description("remove the messages and events of topics that finished long ago; their totals stay")
+export const addPrune: AddCommand = (command, act) => {
+  command
     .requiredOption("--older <duration>", "remove what finished longer ago than this, such as 90d or 2y (at least 1d)")
     .option("--dry-run", "say what would be removed, and remove nothing")
     .option("-y, --yes", "do not ask")

@@ -4,12 +4,8 @@ import { addExamples } from "./examples.ts";
 import { setting } from "./options.ts";
 
 /** Declares `report`. */
-export const addReport: AddCommand = (program, act) => {
-  const command = program
-    .command("report")
-    .description(
-      "write one self-contained HTML page: funnel, bounces, opens over time, domains, links; several topics side by side",
-    )
+export const addReport: AddCommand = (command, act) => {
+  command
     .argument("<topics...>", "one topic, or several to compare")
     .option("--output <file>", "file to write, or - for stdout", "report.html")
     .addOption(setting("--tz <zone>", "TZ", "IANA time zone for the times shown (default: that of the machine)"))

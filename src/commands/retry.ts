@@ -5,10 +5,8 @@ import { addExamples } from "./examples.ts";
 import { ListOption, parseNames } from "./options.ts";
 
 /** Declares `retry`. */
-export const addRetry: AddCommand = (program, act) => {
-  const command = program
-    .command("retry")
-    .description("put messages back to pending, and reopen a cancelled topic; the next send sends them")
+export const addRetry: AddCommand = (command, act) => {
+  command
     .argument("<topic>")
     .addOption(
       new ListOption("--state <list>", `states to take, of ${RETRIABLE.join(",")}`, RETRIABLE)

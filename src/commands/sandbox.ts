@@ -1,5 +1,5 @@
 import { wrappedText } from "./help-layout.ts";
-import { Option } from "commander";
+import { Option } from "./commander.ts";
 import { FAULT_GRAMMAR } from "../sandbox/faults.ts";
 import type { SandboxFlags } from "../work/sandbox.ts";
 import type { AddCommand } from "./command.ts";
@@ -27,10 +27,8 @@ const EXAMPLES = {
 };
 
 /** Declares `sandbox`. */
-export const addSandbox: AddCommand = (program, act) => {
-  const command = program
-    .command("sandbox")
-    .description("run a local SES, to develop and rehearse against; no AWS account needed")
+export const addSandbox: AddCommand = (command, act) => {
+  command
     .addOption(setting("--port <n>", "SANDBOX_PORT", "port; 0 picks a free one").default("8025"))
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--rate <n>", "recipients per second it accepts", parseRate, 14)

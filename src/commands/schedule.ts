@@ -5,10 +5,8 @@ import { refuseListless } from "./lonely.ts";
 import { addContentOptions, addRecipientOptions, expiresIn, GROUPS, setting } from "./options.ts";
 
 /** Declares `schedule`. */
-export const addSchedule: AddCommand = (program, act) => {
-  const command = program
-    .command("schedule")
-    .description("add a list for later, or with --topic move what is pending; a ses-mail send at that time sends it")
+export const addSchedule: AddCommand = (command, act) => {
+  command
     .argument("[recipients.csv]", "CSV file, or - for stdin")
     .optionsGroup(GROUPS.first)
     .requiredOption("--at <when>", "2026-12-25T09:00:00+09:00, '2026-12-25 09:00' (read in --tz), or +90m, +2h, +1d")

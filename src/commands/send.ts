@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { Option } from "./commander.ts";
 import { UserError } from "../errors.ts";
 import type { CampaignFlags } from "../work/campaign.ts";
 import type { SendFlags } from "../work/send-flags.ts";
@@ -16,10 +16,8 @@ import {
 } from "./options.ts";
 
 /** Declares `send`. */
-export const addSend: AddCommand = (program, act) => {
-  const command = program
-    .command("send")
-    .description("send a list its mail; without a list send all that is due. Run it again to resume")
+export const addSend: AddCommand = (command, act) => {
+  command
     .argument("[recipients.csv]", "CSV file, or - for stdin")
     .optionsGroup(GROUPS.first)
     .option("--dry-run", "check and render every row, show one mail; write nothing, send nothing")

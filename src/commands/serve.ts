@@ -10,10 +10,8 @@ It refuses to start without an API key: SES_MAIL_API_KEY (16 characters or more)
 Also read: SES_MAIL_SNS_RAW_SECRET (password of raw SNS deliveries), SES_MAIL_SECRET (signs tracking links).`;
 
 /** Declares `serve`. */
-export const addServe: AddCommand = (program, act) => {
-  const command = program
-    .command("serve")
-    .description("run the gateway: HTTP API, dashboard, SNS webhook, tracking; send what is due")
+export const addServe: AddCommand = (command, act) => {
+  command
     .optionsGroup(GROUPS.first)
     .option("--sandbox", "rehearse: send to a local SES; no AWS account needed, mails land in ses-mail-outbox/")
     .addOption(setting("--port <n>", "PORT", "port; 0 picks a free one").default("8080"))

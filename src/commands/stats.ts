@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { Option } from "./commander.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { StatsFlags } from "../work/stats.ts";
 import type { AddCommand } from "./command.ts";
@@ -9,10 +9,8 @@ const FORMATS = ["table", "json", "csv"] satisfies StatsFlags["format"][];
 const BY = ["hour", "domain", "list", "bounce-reason", "failure", "link"] satisfies Line[];
 
 /** Declares `stats`. */
-export const addStats: AddCommand = (program, act) => {
-  const command = program
-    .command("stats")
-    .description("count messages by state and by what SES reported, for one topic or for all")
+export const addStats: AddCommand = (command, act) => {
+  command
     .argument("[topic]")
     .addOption(new Option("--format <format>", "output format (default: table, or json with --json)").choices(FORMATS))
     .option("--output <file>", "write to this file instead of stdout")

@@ -7,8 +7,7 @@ import type { Act, AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
 
 /** Declares `suppress`. */
-export const addSuppress: AddCommand = (program, act) => {
-  const suppress = program.command("suppress").description("list, add and remove addresses that are never written to");
+export const addSuppress: AddCommand = (suppress, act) => {
   addAdd(suppress, act);
   addRemove(suppress, act);
   addList(suppress, act);

@@ -5,10 +5,7 @@ import { addExamples } from "./examples.ts";
 import { addMailOptions, GROUPS } from "./options.ts";
 
 /** Declares `template`. */
-export const addTemplate: AddCommand = (program, act) => {
-  const template = program
-    .command("template")
-    .description("contents with variables, kept under names for mail that programs post");
+export const addTemplate: AddCommand = (template, act) => {
   addAdd(template, act);
   addList(template, act);
   template

@@ -3,16 +3,12 @@ import { addExamples } from "./examples.ts";
 import type { TopicsFlags } from "../work/topics.ts";
 
 /** Declares `topics`. */
-export const addTopics: AddCommand = (program, act) => {
-  const command = program
-    .command("topics")
-    .description("list the topics and the states of their messages")
-    .option("--names", "only the names, one a line")
-    .action(
-      act<TopicsFlags>(async (context, flags) => {
-        const { listTopics, nameTopics } = await import("../work/topics.ts");
-        return flags.names ? nameTopics(context) : listTopics(context);
-      }),
-    );
+export const addTopics: AddCommand = (command, act) => {
+  command.option("--names", "only the names, one a line").action(
+    act<TopicsFlags>(async (context, flags) => {
+      const { listTopics, nameTopics } = await import("../work/topics.ts");
+      return flags.names ? nameTopics(context) : listTopics(context);
+    }),
+  );
   addExamples(command, [["ses-mail topics", "shows what there is and what waits"]]);
 };

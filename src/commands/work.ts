@@ -5,12 +5,8 @@ import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
 
 /** Declares `work`. */
-export const addWork: AddCommand = (program, act) => {
-  const command = program
-    .command("work")
-    .description(
-      "keep sending what falls due, and take mail in from brokers, as serve does, without HTTP; several share one rate",
-    )
+export const addWork: AddCommand = (command, act) => {
+  command
     .optionsGroup(GROUPS.first)
     .option("--sandbox", "rehearse: send to a local SES; no AWS account needed, mails land in ses-mail-outbox/")
     .option("--no-send", "only take mail in from a broker; others send it");

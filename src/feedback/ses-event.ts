@@ -168,7 +168,7 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
   const destination = addressesOf(mail["destination"]);
   const recipients = recipientsOf(kind, detail, destination);
   const byReader = kind.type === "open" || kind.type === "click";
-  const jobId = asText(tagValue(tags["ses-mail-job"]), 100);
+  const jobId = jobOf(tags);
   const event: SesEvent = {
     type: kind.type,
     rawType,
@@ -195,6 +195,15 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
   event.key = keyOf(event, happenedAt, detail["timestamp"]);
   event.suppressions = suppressionsOf(event, detail);
   return event;
+}
+
+function jobOf(tags: JsonObject): string | null {
+  return asText(tagValue(tags["ses-mail-job"]), 100);
+}
+
+/** True when `readEvent` reads `headers` and `commonHeaders` of the mail: those of an event that does not say which job sent it. */
+export function needsHeaders(event: JsonObject): boolean {
+  return jobOf(asObject(asObject(event["mail"])["tags"])) === null;
 }
 
 const UUID_8 = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;

@@ -8,7 +8,6 @@ import { setImmediate } from "node:timers/promises";
 import { fileProblem } from "../read-file.ts";
 import { InterruptedError, StoppedError, UserError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { temporaryPath } from "../temporary.ts";
 
 type Lines = string | Iterable<string> | AsyncIterable<string>;
 type Surroundings = Pick<Io, "stdout" | "cwd" | "signal">;
@@ -76,6 +75,7 @@ async function writeWhole(
   chunks: AsyncIterable<string>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { temporaryPath } = await import("../temporary.ts");
   const temporary = temporaryPath(dirname(target));
   const file = await create(temporary, path);
   try {

@@ -2,7 +2,6 @@
 import type { Writable } from "node:stream";
 import { StoppedError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { fileProblem } from "../read-file.ts";
 
 const failures = new WeakMap<NodeJS.WritableStream, Error | null>();
 
@@ -58,6 +57,7 @@ export async function resultWritten({ stdout, signal, clock }: Pick<Io, "stdout"
   ended.abort();
   const failure = failures.get(stdout);
   if (!failure) return;
+  const { fileProblem } = await import("../read-file.ts");
   const problem = fileProblem(failure, "the result", "to stdout", "write");
   const text = problem instanceof Error ? problem.message : String(problem);
   throw new StoppedError(text, "make room or write it elsewhere, and run the command again");

@@ -1,5 +1,6 @@
 /** Writes tables for people. They fit the width there is; a table of any length takes linear time and little memory. */
-import stringWidth from "string-width";
+import type StringWidth from "string-width";
+import { count } from "../counted.ts";
 import { printable } from "../printable.ts";
 
 /** A text, or a number that is written with separators of thousands. */
@@ -52,6 +53,7 @@ export async function* tableLines(head: readonly string[], rows: Rows, space: Sp
 }
 
 async function measure(head: readonly string[], rows: Rows): Promise<Column[]> {
+  if (head.some((name) => needsWidths(printable(name)))) await loadWidths();
   const columns = head.map((name, at): Column => ({
     at,
     heading: [printable(name)],
@@ -64,7 +66,9 @@ async function measure(head: readonly string[], rows: Rows): Promise<Column[]> {
   for await (const row of rows())
     for (const column of columns) {
       const cell = row[column.at] ?? "";
-      column.cells = Math.max(column.cells, widthOf(shown(cell)));
+      const text = shown(cell);
+      if (needsWidths(text)) await loadWidths();
+      column.cells = Math.max(column.cells, widthOf(text));
       column.isNumber &&= isNumber(cell);
       column.isEmpty &&= EMPTY.has(cell);
     }
@@ -174,7 +178,6 @@ function shortened(text: string, width: number): string {
 }
 
 const EMPTY: ReadonlySet<Cell> = new Set([0, "", "–"]);
-const NUMBER = new Intl.NumberFormat("en-US");
 
 /** A number, a share such as `12.5 %`, or the dash of what is not known. */
 function isNumber(cell: Cell): boolean {
@@ -182,10 +185,21 @@ function isNumber(cell: Cell): boolean {
 }
 
 function shown(cell: Cell): string {
-  return typeof cell === "number" ? NUMBER.format(cell) : printable(cell);
+  return typeof cell === "number" ? count(cell) : printable(cell);
 }
 
-/** Columns of a terminal. Nearly all texts are ASCII, for which their length is enough. */
+/** Nearly all texts are of these characters, each one column wide. */
+const NARROW = /^[\u0020-\u007e–…]*$/;
+/** Knows how wide all others are. Loaded with the first text that has any. */
+let stringWidth: typeof StringWidth | null = null;
+
+const needsWidths = (text: string): boolean => stringWidth === null && !NARROW.test(text);
+
+async function loadWidths(): Promise<void> {
+  stringWidth = (await import("string-width")).default;
+}
+
+/** Columns of a terminal. For a text that `needsWidths` call `loadWidths` first. */
 function widthOf(text: string): number {
-  return /^[\u0020-\u007e]*$/.test(text) ? text.length : stringWidth(text);
+  return stringWidth === null || NARROW.test(text) ? text.length : stringWidth(text);
 }

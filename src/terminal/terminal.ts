@@ -3,7 +3,6 @@
  * local time, because it goes to a log, or into a mail of cron. Text from outside (names, addresses, error
  * texts) goes through `printable`, so that no file and no server can control the terminal.
  */
-import { createInterface } from "node:readline";
 import type { SingleBar } from "cli-progress";
 import type { ChalkInstance } from "chalk";
 import { InterruptedError } from "../errors.ts";
@@ -220,6 +219,7 @@ async function confirm(io: Io, question: string, about: readonly string[]): Prom
   for (const line of about) io.stderr.write(`${printable(line)}\n`);
   io.stderr.write(`${printable(question)} [y/N] `);
   // Without readline's own line editing the terminal driver keeps turning Ctrl-C into a signal.
+  const { createInterface } = await import("node:readline");
   const answers = createInterface({ input: io.stdin, terminal: false, signal: io.signal });
   try {
     for await (const answer of answers) return /^y(es)?$/i.test(answer.trim());

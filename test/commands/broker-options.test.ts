@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { addServe } from "../../src/commands/serve.ts";
 import { addWork } from "../../src/commands/work.ts";
 import type { Act } from "../../src/commands/command.ts";
+import { createComplaints } from "../../src/commands/complaints.ts";
 import { createProgram } from "../../src/commands/global-options.ts";
 import { takeOldNames } from "../../src/commands/old-names.ts";
 import type { WorkFlags } from "../../src/work/gateway/worker.ts";
@@ -17,7 +18,7 @@ type Flags = WorkFlags;
 /** What a command line and an environment come to. */
 async function flagsOf(args: string[], env: Record<string, string> = {}): Promise<Flags> {
   const { io } = fakeIo({ env });
-  const program = createProgram(io, "0");
+  const program = createProgram(io, "0", createComplaints(io));
   let flags: Flags | null = null;
   const act: Act =
     () =>
@@ -25,8 +26,8 @@ async function flagsOf(args: string[], env: Record<string, string> = {}): Promis
       takeOldNames(given.at(-1) as Parameters<typeof takeOldNames>[0], env);
       flags = given.at(-2) as Flags;
     };
-  addServe(program, act);
-  addWork(program, act);
+  addServe(program.command("serve"), act);
+  addWork(program.command("work"), act);
   await program.parseAsync(args, { from: "user" });
   return flags as unknown as Flags;
 }

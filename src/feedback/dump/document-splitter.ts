@@ -2,6 +2,7 @@
 import { count as shown } from "../../counted.ts";
 import { isSpace, JsonScanner, recordsIn } from "../envelopes/json-scanner.ts";
 import { parseJson } from "../envelopes/json-value.ts";
+import { eventOfSnsLine } from "../envelopes/sns-line.ts";
 import { readLine } from "./log-line.ts";
 import { nextRecord, type Place } from "./next-record.ts";
 
@@ -32,6 +33,9 @@ const NOT_JSON_AT_ALL = /^[[{][[{\s]*(?:'|[\w$]+\s*:)/;
 const TOO_LARGE = `larger than ${shown(RECORD_LIMIT_BYTES)} bytes`;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
+/** The JSON of a line. Of a notification of SNS, the event in it. */
+const valueOfLine = (line: string): unknown => eventOfSnsLine(line) ?? parseJson(line);
+
 /** Where a record is, and what it looks like there. */
 export interface Position {
   /** As it is in the input. Of a broken record over 1 MiB only the first 64 KiB. */
@@ -50,8 +54,8 @@ interface Around extends Position {
 }
 
 /**
- * A record that can be read. `value` is its JSON; the line itself when it is not JSON; `{message: string}` for a line
- * of a log.
+ * A record that can be read. `value` is its JSON, or an event in it that is all it holds; the line itself when it is not JSON;
+ * `{message: string}` for a line of a log.
  */
 interface Readable extends Position {
   value: unknown;
@@ -86,6 +90,7 @@ interface Broken extends Place {
  * of 4 MiB and what stands around it.
  */
 export class DocumentSplitter {
+  readonly #parseLine: (line: string) => unknown;
   #room: Buffer = Buffer.alloc(0);
   #bytes: Buffer = this.#room;
   /** Index in `#bytes` of the next unread byte; while a record is scanned, of its first byte. */
@@ -112,6 +117,11 @@ export class DocumentSplitter {
   /** A record too large to be held. We only look for its end. */
   #oversized: Broken | null = null;
   #found: DumpDocument[] = [];
+
+  /** `parseLine`: the value of a line that may be one whole document; undefined when it is none. */
+  constructor(parseLine = valueOfLine) {
+    this.#parseLine = parseLine;
+  }
 
   /** Takes the next bytes and gives the records that are complete now. */
   push(bytes: Buffer): DumpDocument[] {
@@ -210,7 +220,7 @@ export class DocumentSplitter {
     const isWhole = this.#bytes[end - 1] === CLOSE_OBJECT && (feed >= 0 || this.#ended);
     if (!isWhole || end - this.#at > RECORD_LIMIT_BYTES) return this.#startScan(true);
     const text = this.#bytes.toString("utf8", this.#at, end);
-    const value = parseJson(text);
+    const value = this.#parseLine(text);
     if (value === undefined || recordsIn(value) !== null) return this.#startScan(true);
     this.#emit(value, text, end, 0);
     return true;

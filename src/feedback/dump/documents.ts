@@ -6,10 +6,12 @@ import { textBytes } from "./text-bytes.ts";
  * Reads the records of an event dump, in order and in any layout (see `DocumentSplitter`): gzip (also several members,
  * also cut off), UTF-8 or UTF-16, with BOM, CRLF or blank lines. A record that cannot be read comes as `malformed` in
  * its place and stops nothing. Errors of `input` itself are thrown. Memory does not grow with the input. Some hundred
- * records come at a time, because to wait for each of a million records takes seconds.
+ * records come at a time, because to wait for each of a million records takes seconds. `splitter` is a new one.
  */
-export async function* readPieces(input: AsyncIterable<Buffer>): AsyncGenerator<DumpDocument[]> {
-  const splitter = new DocumentSplitter();
+export async function* readPieces(
+  input: AsyncIterable<Buffer>,
+  splitter = new DocumentSplitter(),
+): AsyncGenerator<DumpDocument[]> {
   let damage: DamagedInput | null = null;
   try {
     for await (const bytes of textBytes(input)) yield splitter.push(bytes);

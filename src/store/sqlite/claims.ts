@@ -6,7 +6,6 @@ import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due, type Looked } from "./due.ts";
 import { createExpiry, type Expiry } from "./expiry.ts";
-import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
 import type { Now } from "../rules/due.ts";
@@ -18,12 +17,10 @@ import { createSteady, type Steady } from "./steady.ts";
 import { later } from "../rules/reserve.ts";
 import { createBulkRoom } from "./reserve.ts";
 import { createSettler, type Settler } from "./settle.ts";
+import { PATIENCE_MS, sourceNameOf } from "./source-name.ts";
 import type { Waiting } from "./waiting-index.ts";
 import { type ByTopic, expiresInMs, NONE_EXPIRED, ofTopic, Untold } from "../rules/expiry.ts";
 import type { Reader, Topics, Workers } from "../store.ts";
-
-/** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
-const PATIENCE_MS = 30_000;
 
 /** What the handle remembers of a turn once it is committed. */
 interface Done {
@@ -95,7 +92,7 @@ export function createClaims(
   };
 
   return {
-    name: `the job file ${fileOf(db)}`,
+    name: sourceNameOf(db),
     patienceMs: PATIENCE_MS,
 
     async turn(request) {

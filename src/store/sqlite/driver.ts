@@ -4,13 +4,13 @@
  * (WiseLibs/better-sqlite3#1515). Both have the same interface.
  */
 import { createRequire } from "node:module";
-import { versions } from "node:process";
 import type BetterSqlite3 from "better-sqlite3";
 
 /** An open SQLite file. */
 export type Connection = BetterSqlite3.Database;
 
 const load = createRequire(import.meta.url);
+const { versions } = load("node:process") as typeof import("node:process");
 const NODE_API_10 = Number(versions["napi"] ?? 0) >= 10;
 
 /** The class of better-sqlite3 that opens SQLite files, in the version that runs here. */

@@ -2,23 +2,16 @@
 import type { Clock } from "../../time/clock.ts";
 import type { Opened, OpenOptions, Store } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
-import { finishCancels } from "./cancel.ts";
-import { createClaims } from "./claims.ts";
 import { createPing, createSchema, type Job, NO_WAITING, openPlace, outgrown, prepareImage } from "./connection.ts";
 import { type Connection, Database } from "./driver.ts";
-import { createEventSink } from "./events.ts";
 import { atTheEdge } from "../edge.ts";
 import { fileOf, openImage } from "./image.ts";
-import { createLatePart, createLateParts } from "../late-part.ts";
+import { createLatePart, createLateParts, type LateParts } from "../late-part.ts";
 import { checkOpened } from "../moved.ts";
-import { createLists } from "./lists.ts";
-import { createMailReader } from "./mails.ts";
+import { createLateWorkingParts } from "./late-working.ts";
 import { createReader } from "./read.ts";
 import { placeOf, readMarks } from "./marks.ts";
 import { NOWHERE } from "./place.ts";
-import { registerForgotten } from "./suppressed.ts";
-import { createSuppressions } from "./suppressions.ts";
-import { createTopicActions } from "./topics.ts";
 import { explain, isUnwritable } from "./trouble.ts";
 
 /** A store in a file. Besides what every store can do, it can be copied. */
@@ -69,10 +62,10 @@ async function assemble(job: Job, toRead: boolean): Promise<Opened<SqliteStore>>
   const { db } = job;
   try {
     const elsewhere = checkOpened(placeOf(db), readMarks(db), toRead);
-    const { store, recover } = createStore(job);
+    const { store, recover } = await createStore(job, toRead);
     const recovered = elsewhere === null ? await recover() : 0;
     // Who only asks does not wait for it.
-    if (elsewhere === null && !toRead) await finishCancels(job);
+    if (elsewhere === null && !toRead) await (await import("./cancel.ts")).finishCancels(job);
     return { ...atTheEdge(store, (error) => explained(error, db)), recovered, elsewhere };
   } catch (error) {
     db.close();
@@ -86,47 +79,61 @@ function explained(error: unknown, db: Connection): unknown {
   return (isUnknown ? outgrown(db) : null) ?? explain(error, fileOf(db));
 }
 
-function createStore(job: Job): { store: SqliteStore; recover: () => Promise<number> } {
+/** `toRead`: the parts that work are loaded only when they are asked for, so that commands which only read start fast. */
+async function createStore(job: Job, toRead: boolean): Promise<{ store: SqliteStore; recover: () => Promise<number> }> {
   const { db } = job;
   const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
-  registerForgotten(db, jobId);
-  const { recoverAtOpen: recover, ...source } = createClaims(job);
-  const lists = createLists(job);
+  const load = async () => (await import("./working-parts.ts")).createWorkingParts(job, jobId);
+  const working = toRead ? createLateWorkingParts(job, load) : await load();
+  const { recoverAtOpen: recover, leave, ...parts } = working;
+  const late = latePartsOf(job, jobId, () => parts.recover());
   const store: SqliteStore = {
     jobId,
-    ...source,
-    ...lists,
-    stage: async () => atTheEdge(await lists.stage(), (error) => explained(error, db)),
-    ...createTopicActions(job),
-    ...createEventSink(job, jobId),
-    ...createSuppressions(job),
+    ...parts,
+    stage: async () => atTheEdge(await parts.stage(), (error) => explained(error, db)),
     ...createReader(job),
-    ...createMailReader(db),
-    ...createLateParts({
-      inbox: async () => (await import("./accept.ts")).createInbox(job),
-      visits: async () => (await import("./visits.ts")).createVisitSink(job),
-      unsubscriptions: async () => (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
-      afresh: async () => (await import("./afresh.ts")).createAfresh(job, () => source.recover()),
-      breakdown: async () => (await import("./breakdown.ts")).createBreakdown(job),
-      removal: async () => {
-        const [{ createForget }, { createPrune }] = await Promise.all([import("./forget.ts"), import("./prune.ts")]);
-        return { ...createForget(job, jobId), ...createPrune(job) };
-      },
-      histories: async () => (await import("./histories.ts")).createHistories(db),
-      handed: async () => (await import("./handed.ts")).createHanded(job),
-      keys: async () => (await import("./keys.ts")).createKeys(job),
-      templates: async () => (await import("./templates.ts")).createTemplates(job),
-      deadLetters: async () => (await import("./dead-letters.ts")).createDeadLetters(job),
-      reports: async () => (await import("./reports.ts")).createReports(job),
-    }),
+    ...createLateParts(toRead ? registeredFirst(late, db, jobId) : late),
     ...createLatePart<Pick<SqliteStore, "backup">>(["backup"], async () =>
       (await import("./backup.ts")).createBackup(job),
     ),
     ...createPing(job),
     async close() {
-      source.leave();
+      leave();
       db.close();
     },
   };
   return { store, recover };
+}
+
+/** The parts that no command needs to start. `recover` is that of the source. */
+function latePartsOf(job: Job, jobId: string, recover: () => Promise<number>): LateParts {
+  return {
+    inbox: async () => (await import("./accept.ts")).createInbox(job),
+    visits: async () => (await import("./visits.ts")).createVisitSink(job),
+    unsubscriptions: async () => (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
+    afresh: async () => (await import("./afresh.ts")).createAfresh(job, recover),
+    breakdown: async () => (await import("./breakdown.ts")).createBreakdown(job),
+    removal: async () => {
+      const [{ createForget }, { createPrune }] = await Promise.all([import("./forget.ts"), import("./prune.ts")]);
+      return { ...createForget(job, jobId), ...createPrune(job) };
+    },
+    histories: async () => (await import("./histories.ts")).createHistories(job.db),
+    handed: async () => (await import("./handed.ts")).createHanded(job),
+    keys: async () => (await import("./keys.ts")).createKeys(job),
+    templates: async () => (await import("./templates.ts")).createTemplates(job),
+    deadLetters: async () => (await import("./dead-letters.ts")).createDeadLetters(job),
+    reports: async () => (await import("./reports.ts")).createReports(job),
+  };
+}
+
+/** The same, for a store whose working parts may not be loaded: their loading registers what statements of others need as well. */
+function registeredFirst(late: LateParts, db: Connection, jobId: string): LateParts {
+  const loads = Object.entries(late).map(([name, load]) => [
+    name,
+    async () => {
+      (await import("./suppressed.ts")).registerForgotten(db, jobId);
+      return (load as () => Promise<unknown>)();
+    },
+  ]);
+  return Object.fromEntries(loads) as LateParts;
 }

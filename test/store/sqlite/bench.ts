@@ -22,10 +22,13 @@ const FAST_FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 export const prepareSqlite = (): Promise<SqliteBench> => prepareIn(FAST_FOLDER);
 
+/** With handles that were opened to read, whose parts are loaded late. On a file that can be written to they do everything. */
+export const prepareToRead = (): Promise<SqliteBench> => prepareIn(FAST_FOLDER, { toRead: true });
+
 /** For what is about the file itself. */
 export const prepareOnDisk = (): Promise<SqliteBench> => prepareIn(tmpdir());
 
-async function prepareIn(parent: string): Promise<SqliteBench> {
+async function prepareIn(parent: string, options: { toRead?: boolean } = {}): Promise<SqliteBench> {
   const folder = await mkdtemp(join(parent, "ses-mail-store-"));
   const path = join(folder, "job.db");
   const clock = new ManualClock();
@@ -34,7 +37,7 @@ async function prepareIn(parent: string): Promise<SqliteBench> {
     path,
     clock,
     async open() {
-      const store = await openStore(path, clock);
+      const store = await openStore(path, clock, options);
       handles.push(store);
       return store;
     },

@@ -1,0 +1,159 @@
+/** A line of SNS that is read in two parts says what it says when it is parsed whole. */
+import { describe, expect, it } from "vitest";
+import { DocumentSplitter, type DumpDocument } from "../../../src/feedback/dump/document-splitter.ts";
+import { readPieces } from "../../../src/feedback/dump/documents.ts";
+import { unwrapAnywhere } from "../../../src/feedback/envelopes/envelopes.ts";
+import { parseJson } from "../../../src/feedback/envelopes/json-value.ts";
+import { eventOfSnsLine } from "../../../src/feedback/envelopes/sns-line.ts";
+import fc from "../../support/properties.ts";
+import * as make from "../events.ts";
+import { pieces } from "../read.ts";
+
+/** What a dump comes to: the items of each record, and the text that the rejects file gets when it is broken. */
+async function outcome(dump: string, splitter: DocumentSplitter) {
+  const found: DumpDocument[] = [];
+  for await (const some of readPieces(pieces(dump, 700), splitter)) found.push(...some);
+  return found.map((document) => ({
+    text: document.text,
+    line: document.line,
+    offset: document.offset,
+    items: "malformed" in document ? [{ malformed: document.malformed }] : unwrapAnywhere(document.value),
+  }));
+}
+
+async function expectAlike(dump: string): Promise<void> {
+  const whole = await outcome(dump, new DocumentSplitter(parseJson));
+  expect(await outcome(dump, new DocumentSplitter())).toEqual(whole);
+}
+
+const event = (id: number, job?: string) => make.delivery({ id, ...(job !== undefined && { job }) });
+const notification = (message: string, more: Record<string, unknown> = {}) => ({
+  Type: "Notification",
+  MessageId: "fcfc3882-b356-4246-96f1-000000000001",
+  TopicArn: "arn:aws:sns:us-east-1:123456789012:ses-events",
+  Subject: "Amazon SES Email Event Notification",
+  Message: message,
+  Timestamp: "2026-03-02T10:11:27.306Z",
+  Signature: "Ab3/Ag==",
+  ...more,
+});
+const line = (value: unknown, more?: Record<string, unknown>) =>
+  JSON.stringify(notification(typeof value === "string" ? value : `${JSON.stringify(value)}\n`, more));
+
+/** Texts that look like what the cut goes by. */
+const MARKS = [
+  ',"Message":"',
+  '","Timestamp":"',
+  '"Message"',
+  ',"headers":[{"name":"a","value":"b"}],"commonHeaders":{',
+  '],"commonHeaders":{"a":"b"},"tags":',
+  ',\\"headers\\":[{\\"name\\":\\"a\\",\\"value\\":\\"b\\"}],\\"commonHeaders\\":',
+  '"ses-mail-job":["j"]',
+  '\\"',
+  '"',
+  "\\",
+  "\\u0022",
+  "\u2028",
+  "é",
+  "\u0000",
+  "{",
+  "}",
+  "[",
+  "]",
+  ",",
+];
+
+const headersOf = (text: fc.Arbitrary<string>) => fc.array(fc.record({ name: text, value: text }), { maxLength: 4 });
+
+/** An SES event with odd texts in odd places. */
+const events = () => {
+  const text = fc.oneof(fc.constantFrom(...MARKS, "x-request-id", "a"), fc.string({ maxLength: 12 }));
+  return fc
+    .record({
+      base: fc.constantFrom(event(1, "j"), event(2), make.delivery({ id: 3, job: "j", legacy: true })),
+      headers: fc.oneof(headersOf(text), text, fc.constant(undefined)),
+      beside: fc.dictionary(fc.constantFrom("headers", "Records", "commonHeaders", "Message"), text, { maxKeys: 2 }),
+      subject: text,
+    })
+    .map(({ base, headers, beside, subject }) => {
+      const mail = base["mail"] as Record<string, unknown>;
+      return {
+        ...base,
+        ...beside,
+        mail: { ...mail, ...(headers !== undefined && { headers }), commonHeaders: { subject } },
+      };
+    });
+};
+
+describe("an SNS line", () => {
+  it("is read in two parts, without the headers that nobody needs", () => {
+    const sent = event(1, "job");
+    const headers = [
+      { name: "From", value: '"Example News" <news@example.com>' },
+      { name: "X-Empty", value: "" },
+    ];
+    const found = eventOfSnsLine(line({ ...sent, mail: { ...(sent["mail"] as object), headers } }));
+    expect(found?.["mail"]).toMatchObject({ messageId: make.sesId(1) });
+    expect(found?.["mail"]).not.toHaveProperty("headers");
+    expect(found?.["mail"]).not.toHaveProperty("commonHeaders");
+    // Whoever sent this may be named in a header.
+    expect(eventOfSnsLine(line(event(1)))?.["mail"]).toHaveProperty("headers");
+  });
+
+  it.each([
+    ["another type", line(event(1, "j"), { Type: "SubscriptionConfirmation" })],
+    ["a member of others", line(event(1, "j"), { MessageAttributes: {} })],
+    ["a member that is no text", line(event(1, "j"), { Token: { Message: "x" } })],
+    ["two texts", line(event(1, "j")).replace(',"Timestamp"', ',"Message":"","Timestamp"')],
+    ["two texts, one in disguise", line(event(1, "j")).replace(',"Signature"', ',"Mess\\u0061ge":"","Signature"')],
+    ["a notification in a notification", line(line(event(1, "j")))],
+    ["EventBridge in it", line({ "detail-type": "Email Delivered", source: "aws.ses", detail: event(1, "j") })],
+    ["a text", line("Successfully validated SNS topic for Amazon SES event publishing.")],
+    ["records in the event", line({ ...event(1, "j"), Records: [event(2, "j")] })],
+    ["broken JSON in it", line(JSON.stringify(event(1, "j")).slice(0, -1))],
+    ["broken JSON around it", line(event(1, "j")).replace('"Type":', '"Type"')],
+    ["headers without a comma between", line(event(1, "j")).replace("},{", "}{")],
+    ["two objects", line(event(1, "j")) + line(event(2, "j"))],
+    ["an event by itself", JSON.stringify(event(1, "j"))],
+  ])("says the same as whole: %s", async (_, text) => {
+    await expectAlike(`${text}\n${line(event(5, "j"))}\n`);
+  });
+
+  it("says the same as whole, whatever is in it", async () => {
+    const lines = fc.array(
+      fc.oneof(
+        events().map((value) => line(value)),
+        events().map((value) => JSON.stringify(value)),
+      ),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    );
+    await fc.assert(
+      fc.asyncProperty(lines, fc.constantFrom("\n", "", " ", ","), (texts, between) =>
+        expectAlike(texts.join(between)),
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("says the same as whole when parts of it are cut out, doubled or strange", async () => {
+    const change = fc.record({
+      at: fc.double({ min: 0, max: 1, noNaN: true }),
+      out: fc.nat(60),
+      put: fc.constantFrom("", ...MARKS),
+    });
+    await fc.assert(
+      fc.asyncProperty(events(), fc.array(change, { minLength: 1, maxLength: 3 }), async (value, changes) => {
+        let text = line(value);
+        for (const { at, out, put } of changes) {
+          const from = Math.floor(at * text.length);
+          text = text.slice(0, from) + put + text.slice(from + (out % 3 === 0 ? out : 0));
+        }
+        await expectAlike(`${text}\n${line(event(5, "j"))}\n`);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+});
