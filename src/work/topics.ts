@@ -4,18 +4,37 @@ import { jsonLines, writeLines } from "./output.ts";
 import { isoTime } from "../time/iso.ts";
 import { type Local, shortTime, zoneOf } from "../time/short.ts";
 import { STATES } from "../message.ts";
-import type { TopicRow } from "../store/rows.ts";
+import { printableLines } from "../printable.ts";
+import type { Page, TopicRow } from "../store/rows.ts";
+import type { Store } from "../store/store.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-/** `topics`: prints every topic, when it is due, and how many of its messages are in each state. */
+/** `topics`: prints every topic, when it is due, and how many of its messages are in each state. Memory does not grow with them. */
 export async function listTopics(context: Context): Promise<number> {
   const { io, terminal, globals, openStore } = context;
   const store = await openStore({ ifMissing: "refuse", toRead: true });
-  const rows = await store.topics();
-  if (globals.json) await writeLines(context, null, jsonLines("topics", toJsons(rows)));
-  else if (rows.length === 0) terminal.result("no topics yet");
-  else await writeLines(context, null, tableLines(rows, terminal, { now: io.clock.now() }));
+  if (globals.json) await writeLines(context, null, jsonLines("topics", toJsons(topicsOf(store))));
+  else if ((await store.countTopics()) === 0) terminal.result("no topics yet");
+  else
+    await writeLines(
+      context,
+      null,
+      tableLines(() => topicsOf(store), terminal, { now: io.clock.now() }),
+    );
   return EXIT.done;
+}
+
+/** So many topics are held at a time. */
+const PAGE = 1_000;
+
+/** All topics, oldest first. */
+async function* topicsOf(store: Pick<Store, "topicPage">): AsyncGenerator<TopicRow> {
+  for (let after: string | null = null; ;) {
+    const { rows, next }: Page<TopicRow> = await store.topicPage({ order: "oldest first", after, limit: PAGE });
+    yield* rows;
+    if (next === null) return;
+    after = next;
+  }
 }
 
 /** Options of `topics`. */
@@ -25,16 +44,24 @@ export interface TopicsFlags {
 }
 
 /** `topics --names`: prints the name of each topic, one a line, for scripts and for completion. */
-export async function nameTopics({ terminal, globals, openStore }: Context): Promise<number> {
-  const store = await openStore({ ifMissing: "refuse", toRead: true });
-  const names = (await store.topics()).map(({ topic }) => topic);
-  if (globals.json) terminal.json({ topics: names });
-  else for (const name of names) terminal.result(name);
+export async function nameTopics(context: Context): Promise<number> {
+  const store = await context.openStore({ ifMissing: "refuse", toRead: true });
+  const names = namesOf(topicsOf(store));
+  const lines = context.globals.json ? jsonLines("topics", names) : nameLines(names);
+  await writeLines(context, null, lines);
   return EXIT.done;
 }
 
-function* toJsons(rows: readonly TopicRow[]) {
-  for (const row of rows) yield toJson(row);
+async function* namesOf(rows: AsyncIterable<TopicRow>): AsyncGenerator<string> {
+  for await (const { topic } of rows) yield topic;
+}
+
+async function* nameLines(names: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const name of names) yield printableLines(`${name}\n`);
+}
+
+async function* toJsons(rows: AsyncIterable<TopicRow>) {
+  for await (const row of rows) yield toJson(row);
 }
 
 function toJson(row: TopicRow) {
@@ -52,13 +79,20 @@ function toJson(row: TopicRow) {
   };
 }
 
-async function* tableLines(rows: readonly TopicRow[], terminal: Terminal, local: Local): AsyncGenerator<string> {
-  yield* terminal.tableLines(["topic", "due", "total", ...STATES], () => cellsOf(rows, local), "fits");
-  if (rows.some((row) => isScheduled(row, local.now))) yield `\ntimes are those of ${zoneOf(local)}\n`;
-}
-
-function* cellsOf(rows: readonly TopicRow[], local: Local): Generator<(string | number)[]> {
-  for (const row of rows) yield [row.topic, dueText(row, local), row.total, ...STATES.map((state) => row[state])];
+async function* tableLines(
+  rows: () => AsyncIterable<TopicRow>,
+  terminal: Terminal,
+  local: Local,
+): AsyncGenerator<string> {
+  let namesTimes = false;
+  const cells = async function* (): AsyncGenerator<(string | number)[]> {
+    for await (const row of rows()) {
+      namesTimes ||= isScheduled(row, local.now);
+      yield [row.topic, dueText(row, local), row.total, ...STATES.map((state) => row[state])];
+    }
+  };
+  yield* terminal.tableLines(["topic", "due", "total", ...STATES], cells, "fits");
+  if (namesTimes) yield `\ntimes are those of ${zoneOf(local)}\n`;
 }
 
 function isScheduled({ cancelledAt, pending, notBefore }: TopicRow, now: number): boolean {
