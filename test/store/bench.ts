@@ -12,6 +12,8 @@ export interface Bench {
   clock: ManualClock;
   /** Another handle on the job, as another process has it. */
   open(): Promise<Handle>;
+  /** The same of a process that means to change something: it goes on with what others left. */
+  openToWork(): Promise<Handle>;
   /** Looks beneath the contract at how the job is kept; rejects when something is wrong there. */
   inspect(): Promise<void>;
   /** All that is kept of messages, events and suppressions, read beneath the contract: equal after equal histories. */

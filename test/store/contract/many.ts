@@ -188,10 +188,10 @@ function dead(prepare: Prepare): void {
     const { bench, store } = await closed();
     expect((await turn(store, 9)).claims).toEqual([]);
     // It may be at work just now.
-    await bench.open();
+    await bench.openToWork();
     expect(await store.totals("june")).toMatchObject({ pending: 4, cancelled: 0 });
     bench.clock.pass(SILENT_MS);
-    await bench.open();
+    await bench.openToWork();
     expect(await store.totals("june")).toMatchObject({ pending: 0, cancelled: 4, failed: 1 });
   });
 

@@ -23,14 +23,16 @@ async function prepareOn(name: LentName): Promise<PostgresBench> {
   const schema = newSchema();
   const clock = new ManualClock();
   const handles: Store[] = [];
+  const open = async () => {
+    const store = await openStore(url, clock, { schema, time: "clock" });
+    handles.push(store);
+    return store;
+  };
   const bench = {
     schema,
     clock,
-    async open() {
-      const store = await openStore(url, clock, { schema, time: "clock" });
-      handles.push(store);
-      return store;
-    },
+    open,
+    openToWork: open,
     inspect: () => expectSoundSchema(schema),
     dump: () => dump(schema),
     async leaveClosed() {

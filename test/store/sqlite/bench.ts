@@ -41,6 +41,11 @@ async function prepareIn(parent: string, options: { toRead?: boolean } = {}): Pr
       handles.push(store);
       return store;
     },
+    async openToWork() {
+      const store = await openStore(path, clock);
+      handles.push(store);
+      return store;
+    },
     inspect: async () => expectSoundFile(path),
     dump: async () => dump(path),
     async leaveClosed() {
