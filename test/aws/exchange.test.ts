@@ -1,5 +1,6 @@
 /** Calls to peers that begin and do not end, that cannot be reached, and that answer what makes no sense. The real SDK, real sockets. */
 import { createServer as createHttpServer, type RequestListener } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { execFileSync } from "node:child_process";
@@ -150,6 +151,20 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       expect(await ses(`https://127.0.0.1:${port}`, { timeoutMs: 2_000 }).send(MAIL, [])).toMatchObject({
         kind: "halted",
       });
+    });
+
+    it("an endpoint with a certificate that is known is sent to, over one connection", async () => {
+      vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const sockets = new Set<Socket>();
+      const server = createHttpsServer(ownCertificate(), (request, response) =>
+        request.resume().on("end", () => response.end(`{"MessageId":"${request.headers.host}"}`)),
+      );
+      const port = await portOf(server, sockets);
+      const client = ses(`https://localhost:${port}`, { timeoutMs: 10_000 });
+      for (let mail = 0; mail < 2; mail++)
+        expect(await client.send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: `localhost:${port}` });
+      expect(sockets.size).toBe(1);
     });
 
     it("nobody listens: the reason names the address, also of a name with two addresses", async () => {
