@@ -50,9 +50,9 @@ export interface ExportSurvey {
 
 type SurveyedRow = Pick<ExportRow, "email" | "error" | "fields">;
 
-/** Reads the rows as far as needed to know. `columns` are the list's own; `raw` as in `exportLines`. */
+/** Reads the pages of rows as far as needed to know. `columns` are the list's own; `raw` as in `exportLines`. */
 export async function surveyExport(
-  rows: AsyncIterable<SurveyedRow> | Iterable<SurveyedRow>,
+  pages: AsyncIterable<readonly SurveyedRow[]> | Iterable<readonly SurveyedRow[]>,
   columns: string[],
   { raw = false } = {},
 ): Promise<ExportSurvey> {
@@ -61,22 +61,24 @@ export async function surveyExport(
   const survey = { ownEmail: false, ambiguous: raw && own.some(looksDefused) };
   const isDone = () => (survey.ownEmail || emails.length === 0) && (survey.ambiguous || !raw);
   if (isDone()) return survey;
-  for await (const row of rows) {
-    survey.ownEmail ||= emails.some((column) => valueOf(row, column) !== row.email);
-    survey.ambiguous ||= raw && [row.error ?? "", ...own.map((column) => valueOf(row, column))].some(looksDefused);
-    if (isDone()) break;
+  for await (const rows of pages) {
+    for (const row of rows) {
+      survey.ownEmail ||= emails.some((column) => valueOf(row, column) !== row.email);
+      survey.ambiguous ||= raw && [row.error ?? "", ...own.map((column) => valueOf(row, column))].some(looksDefused);
+      if (isDone()) return survey;
+    }
   }
   return survey;
 }
 
 /**
- * The CSV of an export, line by line, with the heading first: `EXPORT_FIELDS`, then the list's own `columns`. It is
+ * The CSV of an export, page by page, with the heading first: `EXPORT_FIELDS`, then the list's own `columns`. It is
  * again a valid recipients file that makes the same mail (compose/list/own-files.ts). So a column `email` of the list
  * is left out when it says nothing new, and columns with one of our names get `csv_` in front. `raw` writes cells as
  * they are, also those that a spreadsheet would run.
  */
 export async function* exportLines(
-  rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
+  pages: AsyncIterable<readonly ExportRow[]> | Iterable<readonly ExportRow[]>,
   columns: string[],
   { raw = false, survey }: { raw?: boolean; survey?: ExportSurvey } = {},
 ): AsyncGenerator<string> {
@@ -85,9 +87,13 @@ export async function* exportLines(
   const unmarked = mark.map(() => "");
   const cells = { raw, trusted: EXPORT_FIELDS.indexOf("email") };
   yield csvLine([...EXPORT_FIELDS, ...mark, ...exportNames(own)], cells);
-  for await (const row of rows) {
-    const known = EXPORT_FIELDS.map((field) => cell(row, field));
-    yield csvLine([...known, ...unmarked, ...own.map((column) => valueOf(row, column))], cells);
+  for await (const rows of pages) {
+    let lines = "";
+    for (const row of rows) {
+      const known = EXPORT_FIELDS.map((field) => cell(row, field));
+      lines += csvLine([...known, ...unmarked, ...own.map((column) => valueOf(row, column))], cells);
+    }
+    yield lines;
   }
 }
 

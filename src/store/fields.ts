@@ -6,7 +6,12 @@ import type { Content, Values } from "../message.ts";
 export function columnsOf(columns: readonly string[], fields: string): Record<string, string> {
   const kept = JSON.parse(fields) as string[] | Values;
   if (!Array.isArray(kept)) return {};
-  return Object.fromEntries(columns.map((column, index) => [column, kept[index] ?? ""]));
+  // Only so is a column of this name no prototype. It takes three times as long.
+  if (columns.includes("__proto__"))
+    return Object.fromEntries(columns.map((column, index) => [column, kept[index] ?? ""]));
+  const named: Record<string, string> = {};
+  for (let index = 0; index < columns.length; index++) named[columns[index] ?? ""] = kept[index] ?? "";
+  return named;
 }
 
 /** What a mail is made of, as it is kept: a content, the names of columns and values, each as JSON. */

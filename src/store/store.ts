@@ -211,8 +211,8 @@ export interface Topics {
 
 /** Questions about messages. An unknown topic is a UserError whose hint names the five latest topics. */
 export interface Reader {
-  /** Streams the messages of a topic in these states (null: all states) in the order they were added. */
-  messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage>;
+  /** Streams the messages of a topic in these states (null: all states) in the order they were added, some hundred at a time. */
+  messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage[]>;
   /** The message of the scope that a turn would claim first; it is not claimed. Null: nothing is due, or there is no such topic. */
   peek(scope: Scope): Promise<Claim | null>;
   /** Up to `limit` messages that are failed or in doubt, newest first, of one topic or, when null, of all. */

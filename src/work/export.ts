@@ -1,6 +1,7 @@
 /** The `export` command at work: one row per recipient of a topic, as CSV or as one JSON document. */
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
+import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { removedNote } from "./removed.ts";
 import type { State } from "../message.ts";
 import { csvFile, outputPath, writeLines } from "./output.ts";
@@ -19,11 +20,15 @@ export interface ExportFlags {
   excel?: boolean;
 }
 
+/** Young garbage may take so much: a page is garbage as soon as it is written. */
+const YOUNG_MB = 2;
+
 /** `export`: throws `UserError` for an unknown topic or a file that cannot be written. */
 export async function exportTopic(context: Context, name: string, flags: ExportFlags): Promise<number> {
   const { io, globals, terminal } = context;
   if (globals.json && flags.excel && flags.output === undefined)
     throw new UserError("--excel expects CSV, got --json", "name a file with --output, or leave one of the two out");
+  boundOldSpace();
   const store = await context.openStore({ ifMissing: "refuse", toRead: true });
   const topic = await storedTopic(store, name);
   const columns = await store.columns(topic);
@@ -47,9 +52,10 @@ export async function exportTopic(context: Context, name: string, flags: ExportF
   return EXIT.done;
 }
 
-async function* exportRows(messages: AsyncGenerator<ExportedMessage>): AsyncGenerator<ExportRow> {
-  for await (const message of messages) {
-    yield {
+async function* exportRows(pages: AsyncGenerator<ExportedMessage[]>): AsyncGenerator<ExportRow[]> {
+  for await (const page of pages) {
+    boundYoungSpace(YOUNG_MB);
+    yield page.map((message) => ({
       email: message.email,
       state: message.state,
       attempts: message.attempts,
@@ -66,27 +72,39 @@ async function* exportRows(messages: AsyncGenerator<ExportedMessage>): AsyncGene
       clicked_at: message.clickedAt,
       unsubscribed_at: message.unsubscribedAt,
       fields: message.fields,
-    };
+    }));
   }
 }
 
-/** One JSON document, made row by row, so that memory does not grow with the topic. */
+/** One JSON document, made page by page, so that memory does not grow with the topic. */
 async function* jsonLines(
   topic: string,
   endpoint: Endpoint | null,
-  rows: AsyncGenerator<ExportRow>,
+  pages: AsyncGenerator<ExportRow[]>,
 ): AsyncGenerator<string> {
   const rehearsal = endpoint === "sandbox" ? `,"endpoint":"sandbox"` : "";
   yield `{"topic":${JSON.stringify(topic)}${rehearsal},"messages":[`;
   let separator = "\n";
-  for await (const row of rows) {
-    yield (
-      separator +
-        JSON.stringify(row, (key, value: unknown) =>
-          key.endsWith("_at") && typeof value === "number" ? isoTime(value) : value,
-        )
-    );
+  for await (const page of pages) {
+    yield separator + page.map((row) => JSON.stringify(withTimes(row))).join(",\n");
     separator = ",\n";
   }
   yield "]}\n";
 }
+
+/** Instants as people and programs read them. */
+function withTimes(row: ExportRow) {
+  return {
+    ...row,
+    sent_at: timeOr(row.sent_at),
+    delivered_at: timeOr(row.delivered_at),
+    bounced_at: timeOr(row.bounced_at),
+    complained_at: timeOr(row.complained_at),
+    opened_at: timeOr(row.opened_at),
+    reader_opened_at: timeOr(row.reader_opened_at),
+    clicked_at: timeOr(row.clicked_at),
+    unsubscribed_at: timeOr(row.unsubscribed_at),
+  };
+}
+
+const timeOr = (at: number | null): string | null => (at === null ? null : isoTime(at));

@@ -177,13 +177,14 @@ async function planByZone(
   const dueOf = (fields: Record<string, string>) => timing.instantOf((fields[column] ?? "").trim());
   let notBefore = Number.POSITIVE_INFINITY;
   const pastZones = new Map<string, number>();
-  for await (const { email, fields } of store.messages(topic, states)) {
-    const zone = (fields[column] ?? "").trim();
-    const due = dueOf(fields);
-    if ("at" in due) notBefore = Math.min(notBefore, due.at);
-    else if (due.problem === "past") pastZones.set(zone, (pastZones.get(zone) ?? 0) + 1);
-    else throw new UserError(`${email}: ${due.problem}`, "nothing was moved");
-  }
+  for await (const page of store.messages(topic, states))
+    for (const { email, fields } of page) {
+      const zone = (fields[column] ?? "").trim();
+      const due = dueOf(fields);
+      if ("at" in due) notBefore = Math.min(notBefore, due.at);
+      else if (due.problem === "past") pastZones.set(zone, (pastZones.get(zone) ?? 0) + 1);
+      else throw new UserError(`${email}: ${due.problem}`, "nothing was moved");
+    }
   if (pastZones.size > 0) throw pastIn(pastZones, "nothing was moved");
   return {
     notBefore: Number.isFinite(notBefore) ? notBefore : 0,

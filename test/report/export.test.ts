@@ -28,7 +28,7 @@ const CONTRACT =
   "complained_at,opened_at,reader_opened_at,clicked_at,unsubscribed_at";
 
 async function csv(rows: ExportRow[], columns: string[], options: { raw?: boolean } = {}): Promise<string> {
-  return (await Readable.from(exportLines(rows, columns, options)).toArray()).join("");
+  return (await Readable.from(exportLines([rows], columns, options)).toArray()).join("");
 }
 
 async function header(columns: string[]): Promise<string[]> {
@@ -128,15 +128,15 @@ describe("a row", () => {
   });
 });
 
-test("rows are asked for one by one, as they are written", async () => {
+test("pages of rows are asked for one by one, as they are written", async () => {
   let asked = 0;
-  async function* rows(): AsyncGenerator<ExportRow> {
+  async function* pages(): AsyncGenerator<ExportRow[]> {
     for (;;) {
       asked += 1;
-      yield ROW;
+      yield [ROW];
     }
   }
-  const lines = exportLines(rows(), []);
+  const lines = exportLines(pages(), []);
   await lines.next();
   expect(asked).toBe(0);
   await lines.next();

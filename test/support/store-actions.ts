@@ -179,7 +179,7 @@ export async function messagesOf(
   only: State[] | null = null,
 ): Promise<ExportedMessage[]> {
   const found: ExportedMessage[] = [];
-  for await (const message of store.messages(topic, only)) found.push(message);
+  for await (const page of store.messages(topic, only)) found.push(...page);
   return found;
 }
 

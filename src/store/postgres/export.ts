@@ -25,12 +25,13 @@ type Row = Omit<ExportedMessage, "fields"> & { fields: string; columns: string }
 /** Makes `Reader.messages`. It reads page by page along the ids of the topic, so that memory does not grow with it. */
 export function createExport(job: Job): Reader["messages"] {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
-  return async function* messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage> {
+  return async function* messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage[]> {
     const ranges = await rangesOf(ask, [await topicIdOf(ask, topic, job.name)]);
     const namesOf = createColumns();
     for (const part of partsOf(ranges, PAGE)) {
-      for (const { fields, columns, ...row } of await ask<Row>(pageSql(part), [...part.values, states ?? STATES]))
-        yield { ...row, fields: columnsOf(namesOf(columns), fields) };
+      const found = await ask<Row>(pageSql(part), [...part.values, states ?? STATES]);
+      const read = ({ fields, columns, ...row }: Row) => ({ ...row, fields: columnsOf(namesOf(columns), fields) });
+      if (found.length > 0) yield found.map(read);
     }
   };
 }

@@ -51,8 +51,8 @@ function asRow(email: string, fields: Record<string, string>): ExportRow {
 
 async function exported({ columns, rows }: List, raw: boolean): Promise<string> {
   const all = rows.map(({ address, values }) => asRow(address, values));
-  const survey = await surveyExport(all, columns, { raw });
-  return (await Readable.from(exportLines(all, columns, { raw, survey })).toArray()).join("");
+  const survey = await surveyExport([all], columns, { raw });
+  return (await Readable.from(exportLines([all], columns, { raw, survey })).toArray()).join("");
 }
 
 async function rejected(text: string, options: Options = {}): Promise<string> {
@@ -161,7 +161,7 @@ describe("an export", () => {
       asRow("c@b.co", { "pre\u0301nom": "Cy" }),
     ];
     const text = (
-      await Readable.from(exportLines(rows, ["Name", "name", "pre\u0301nom", "pr\u00e9nom"])).toArray()
+      await Readable.from(exportLines([rows], ["Name", "name", "pre\u0301nom", "pr\u00e9nom"])).toArray()
     ).join("");
     const { rows: found } = await read(text);
     expect(found.map(({ values }) => [values["Name"], values["name"], values["pr\u00e9nom"]])).toEqual([

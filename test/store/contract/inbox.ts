@@ -416,7 +416,7 @@ function storing(prepare: Prepare): void {
     expect(Object.keys(await states(store, "one"))).toEqual([1, 2, 3, 4, 5].map((n) => `a${n}@x.example`));
     expect(await store.columns("one")).toEqual(["email"]);
     const fields = [];
-    for await (const { fields: own } of store.messages("one", null)) fields.push(own);
+    for await (const page of store.messages("one", null)) fields.push(...page.map((each) => each.fields));
     expect(fields).toEqual([{}, {}, {}, { email: "a4@x.example" }, {}]);
     expect(await store.reschedule("two", { notBefore: clock.now() + 1, instantOf: null })).toBe(3);
     expect(await store.cancel("one")).toEqual({ cancelled: 5, inFlight: 0 });
