@@ -10,6 +10,7 @@ import { connect as natsConnect } from "@nats-io/transport-node";
 import { onTestFinished } from "vitest";
 import { freePort, ownFolder, serverFolder, writeServerFile } from "./postgres/folder.ts";
 import { serverUser } from "./postgres/programs.ts";
+import { standStill } from "./stand-still.ts";
 import { programIn } from "./programs.ts";
 
 export interface NatsServerOptions {
@@ -34,7 +35,7 @@ export interface NatsServer {
   /** Kills it and starts it again. `empty`: all its messages, streams and consumers are gone. Others: in place of what it had. */
   restart(options?: { empty?: boolean; config?: string; jetStream?: boolean }): Promise<void>;
   /** Stands still, as a machine that is too busy does, until `go`. */
-  freeze(): void;
+  freeze(): Promise<void>;
   go(): void;
   log(): Promise<string>;
   /** Ends it and removes its folder. Safe to call twice. It is called when the test ends. */
@@ -87,7 +88,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
       if (empty) await rm(join(store, "jetstream"), { recursive: true, force: true });
       await start();
     },
-    freeze: () => void child?.kill("SIGSTOP"),
+    freeze: () => standStill(child?.pid),
     go: () => void child?.kill("SIGCONT"),
     log: () => readFile(join(folder, "log"), "utf8"),
     async stop() {

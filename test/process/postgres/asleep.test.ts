@@ -1,6 +1,7 @@
 /** Promises 2 and 3 when a worker stands still for longer than its lease, and others take it for dead meanwhile. */
 import { describe, expect, it, onTestFinished } from "vitest";
 import { addresses } from "../../support/campaign.ts";
+import { standStill } from "../../support/stand-still.ts";
 import { databaseProxy } from "../../support/database-proxy.ts";
 import { endWell, expectNoQuarrel, expectSoundCounters, fleet } from "../../support/fleet.ts";
 import { until } from "../../support/run.ts";
@@ -43,7 +44,7 @@ describe.skipIf(requireServers("postgres"))(
         if ((await uncalled()).length > 0) {
           await new Promise((resolve) => setTimeout(resolve, 1_000));
           // Only of a process that stands still it is known what it has called.
-          queued.kill("SIGSTOP");
+          await standStill(queued.child.pid);
           claimed = await uncalled();
           if (claimed.length > 0) return true;
           queued.kill("SIGCONT");
@@ -54,7 +55,7 @@ describe.skipIf(requireServers("postgres"))(
       // What it is told is there when it wakes.
       await release();
       await until(async () => (await heldBy(inFlight)).length > 0, "calls in flight");
-      inFlight.kill("SIGSTOP");
+      await standStill(inFlight.child.pid);
       const departed = [queued, inFlight].map((worker) => here.departures(worker).length);
 
       const doubts = async () =>

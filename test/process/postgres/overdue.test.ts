@@ -2,6 +2,7 @@
 import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { writeCampaign } from "../../support/campaign.ts";
+import { standStill } from "../../support/stand-still.ts";
 import { endWell, expectAllSent, expectNoQuarrel, fleet } from "../../support/fleet.ts";
 import { until } from "../../support/run.ts";
 import { requireServers } from "../../support/servers.ts";
@@ -30,7 +31,7 @@ describe.skipIf(requireServers("postgres"))(
       const waiting =
         "select 1 from pg_locks l join pg_class c on c.oid = l.relation where c.relname = 'ingest' and not l.granted";
       await until(async () => (await here.database.query(waiting)).length > 0, "it to ask for the columns");
-      stopped.kill("SIGSTOP");
+      await standStill(stopped.child.pid);
       const inHand = await claimed();
       // The answer is there when it wakes.
       await blocker.query("commit");

@@ -252,7 +252,7 @@ describe.skipIf(requireServers("nats"))("NATS connections", () => {
     const server = await startNats();
     const { queue, nats } = await open([server.url]);
     await queue.receive(1, 0, GOES_ON);
-    server.freeze();
+    await server.freeze();
     await nats.close();
     server.go();
     await expect(queue.receive(1, 0, GOES_ON)).rejects.toThrow(QueueUnreachable);

@@ -168,8 +168,8 @@ describe.skipIf(requireServers("nats"))("over NATS", () => {
     const { server, nats } = await natsWithStream();
     const store = await openStore();
     await settled(store, "nats", 2);
-    server.freeze();
     onTestFinished(() => server.go());
+    await server.freeze();
     const { end } = teller({ store, nats });
     await expect(end()).resolves.toBeUndefined();
     expect(await store.reports("nats", 9)).toHaveLength(2);
