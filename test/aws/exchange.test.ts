@@ -9,20 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { connectSes, type Ses, type SesOptions } from "../../src/aws/ses.ts";
-import type { RenderedMail } from "../../src/message.ts";
-
-const MAIL: RenderedMail = {
-  from: "News <news@example.com>",
-  to: "ann@example.net",
-  replyTo: [],
-  subject: "Hello",
-  html: "<p>Hello</p>",
-  text: "Hello",
-  headers: [],
-  tags: [],
-  attachments: [],
-  configurationSet: null,
-};
+import { PLAIN_MAIL as MAIL } from "../support/plain-mail.ts";
 
 let wire: "own" | "sdk" = "own";
 

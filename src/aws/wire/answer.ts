@@ -2,13 +2,16 @@
 import { SendEmailCommand, SESv2Client } from "@aws-sdk/client-sesv2";
 import type { Response } from "../http-handler.ts";
 
-/** Reads answers, one by one. */
+/** A signature is good for five minutes; the SDK takes a clock that is wrong by four for the reason of a refusal. */
+const WRONG_MS = 240_000;
+
+/** Reads answers. `signedMs`: by how many ms the request was signed ahead of this machine's clock. */
 export interface AnswerReader {
   /**
    * The message id of an answer; it may be missing, or no text. Rejects with the SDK's error for any answer but a good one.
-   * `told` hears by how many ms the clock of SES is ahead of this machine's, when the answer says so.
+   * `clock.told` hears by how many ms the clock of SES is ahead of this machine's, when the answer says so.
    */
-  messageId(response: Response, told: (offsetMs: number) => void): Promise<unknown>;
+  messageId(response: Response, clock: { signedMs: number; told(offsetMs: number): void }): Promise<unknown>;
 }
 
 /** Makes a reader. Its client never makes a request. */
@@ -20,7 +23,7 @@ export function createAnswerReader(): AnswerReader {
     maxAttempts: 1,
   });
   return {
-    async messageId(response, told) {
+    async messageId(response, { signedMs, told }) {
       const command = new SendEmailCommand({ Content: {} });
       command.middlewareStack.add(() => () => Promise.resolve({ response, output: { $metadata: {} } }), {
         step: "deserialize",
@@ -30,8 +33,14 @@ export function createAnswerReader(): AnswerReader {
       try {
         const { MessageId: id } = await client.send(command);
         return id;
-      } finally {
-        if (response.headers["date"] !== undefined) told(client.config.systemClockOffset);
+      } catch (error) {
+        if (response.headers["date"] === undefined) throw error;
+        const { systemClockOffset: offsetMs } = client.config;
+        told(offsetMs);
+        // The SDK compares with what it knew when it read the answer, which that to another request may have told it just before.
+        const { $metadata } = error as { $metadata?: { clockSkewCorrected?: boolean } };
+        if ($metadata && Math.abs(offsetMs - signedMs) >= WRONG_MS) $metadata.clockSkewCorrected = true;
+        throw error;
       }
     },
   };

@@ -56,7 +56,8 @@ export class OwnWire {
   async send(body: Body, departing: Departing, deadline: Deadline): Promise<unknown> {
     const keys = this.#validKeys() ?? (await this.#fetchKeys());
     deadline.throwIfOver();
-    const headers = this.#signer.headers(body.bytes, keys, this.#now());
+    const signedMs = this.#correctsClock ? this.#client.config.systemClockOffset : 0;
+    const headers = this.#signer.headers(body.bytes, keys, Date.now() + signedMs);
     const wasRead = body.isRead;
     body.isRead = true;
     const exchange = this.#handler.exchange({ ...this.#place, headers, body: body.bytes }, departing);
@@ -64,9 +65,10 @@ export class OwnWire {
     const { response, isFinished } = await exchange.answer;
     // An answer may come before all of the request is written, as that to a request that is too large.
     body.isRead = wasRead || !isFinished;
-    if (response.statusCode !== 200) return this.#answers.messageId(response, (ms) => this.#setOffset(ms));
+    const clock = { signedMs, told: (ms: number) => this.#setOffset(ms) };
+    if (response.statusCode !== 200) return this.#answers.messageId(response, clock);
     this.#noteDate(response);
-    return messageIdIn(response) ?? this.#answers.messageId(response, () => undefined);
+    return messageIdIn(response) ?? this.#answers.messageId(response, clock);
   }
 
   #validKeys(): Keys | null {
@@ -80,10 +82,6 @@ export class OwnWire {
     if (this.#keys?.accessKeyId !== keys.accessKeyId || this.#keys.sessionToken !== keys.sessionToken)
       this.#keys = keys;
     return this.#keys ?? keys;
-  }
-
-  #now(): number {
-    return Date.now() + (this.#correctsClock ? this.#client.config.systemClockOffset : 0);
   }
 
   /** Once a second, because dates have no more of it. An answer from a cache is as old as it says, and tells nothing. */

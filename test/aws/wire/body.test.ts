@@ -4,6 +4,7 @@ import { requestOf } from "../../../src/aws/request-body.ts";
 import { BodyWriter } from "../../../src/aws/wire/body.ts";
 import { type ComposedMail, type Pieces, type Tag, wholeMail, wholeText } from "../../../src/message.ts";
 import fc from "../../support/properties.ts";
+import { PLAIN_MAIL as MAIL } from "../../support/plain-mail.ts";
 
 /** Half characters, quotes, controls, separators that JSON escapes or not, and all else. */
 const text = fc.oneof(
@@ -51,19 +52,6 @@ const mail: fc.Arbitrary<ComposedMail> = fc.record(
 );
 
 const expected = (each: ComposedMail, tags: Tag[]): string => JSON.stringify(requestOf(wholeMail(each), tags));
-
-const MAIL: ComposedMail = {
-  from: "News <news@example.com>",
-  to: "ann@example.net",
-  replyTo: [],
-  subject: "Hello",
-  html: "<p>Hello</p>",
-  text: "Hello",
-  headers: [],
-  tags: [],
-  attachments: [],
-  configurationSet: null,
-};
 
 describe("a body", () => {
   test("is the JSON of the request, byte for byte, the first time and when its pieces are known", () => {

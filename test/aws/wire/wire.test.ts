@@ -8,22 +8,10 @@ import { wireOf } from "../../../src/aws/wire/wire.ts";
 import type { Exchanged, Handler } from "../../../src/aws/http-handler.ts";
 import { Line } from "../../../src/aws/line.ts";
 import { connectSes, type Ses, type SesOptions } from "../../../src/aws/ses.ts";
-import type { RenderedMail } from "../../../src/message.ts";
 import { Deadline } from "../../../src/time/time-limit.ts";
 import { SESv2Client } from "@aws-sdk/client-sesv2";
+import { PLAIN_MAIL as MAIL } from "../../support/plain-mail.ts";
 
-const MAIL: RenderedMail = {
-  from: "News <news@example.com>",
-  to: "ann@example.net",
-  replyTo: [],
-  subject: "Hello",
-  html: "<p>Hello</p>",
-  text: "Hello",
-  headers: [],
-  tags: [],
-  attachments: [],
-  configurationSet: null,
-};
 const MINUTE = 60_000;
 
 async function server(listener: RequestListener): Promise<string> {
@@ -96,6 +84,15 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       for (let mail = 0; mail < 3; mail++)
         expect(await client.send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: "m-1" });
       expect(seen).toEqual([-minutes, 0, 0, 0]);
+    });
+
+    it("holds up none of those that leave together", async () => {
+      const { url, seen } = await elsewhen(30 * MINUTE, "InvalidSignatureException");
+      const client = ses(url, { concurrency: 40 });
+      const outcomes = await Promise.all(Array.from({ length: 40 }, () => client.send(MAIL, [])));
+      expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(["sent"]));
+      expect(seen.filter((minutes) => minutes === 0)).toHaveLength(40);
+      expect(seen.length).toBeLessThanOrEqual(80);
     });
 
     it("is known from the account", async () => {
