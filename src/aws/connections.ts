@@ -40,6 +40,7 @@ export class Connections {
   readonly #connecting = new Set<Socket>();
   /** Those that stand, free or not. */
   readonly #standing = new Set<Connection>();
+  #isClosed = false;
 
   /** At most `most` connections at once to `origin`. None is made before it is needed. */
   constructor(origin: URL, most: number) {
@@ -49,6 +50,7 @@ export class Connections {
 
   /** Hands a connection to `ready` when one stands: at once, when one is free. */
   take(ready: Ready): void {
+    if (this.#isClosed) return ready(closedEarly());
     for (let free = this.#free.pop(); free !== undefined; free = this.#free.pop())
       if (isSound(free)) return ready(null, free);
     this.#waiting.push(ready);
@@ -63,8 +65,10 @@ export class Connections {
     else next(null, connection);
   }
 
-  /** Closes all connections, also those that do not stand yet. */
+  /** Closes all connections, also those that do not stand yet. Whoever waits for one, now or later, gets an error. */
   destroy(): void {
+    this.#isClosed = true;
+    for (const ready of this.#waiting.splice(0)) ready(closedEarly());
     for (const socket of this.#connecting) socket.destroy();
     for (const { socket } of this.#standing) socket.destroy();
   }
@@ -81,8 +85,9 @@ export class Connections {
     this.#connecting.add(socket);
     whenReady(socket, protocol === "https:" ? "secureConnect" : "connect", (error) => {
       this.#connecting.delete(socket);
-      if (error === null) this.#stand(socket);
-      else this.#waiting.shift()?.(error);
+      if (error === null) return this.#stand(socket);
+      this.#waiting.shift()?.(error);
+      this.#connectMore();
     });
   }
 

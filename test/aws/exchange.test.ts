@@ -352,6 +352,25 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       },
     );
 
+    it("when none comes to stand, everybody hears of it, also who waited for another one to be free", async () => {
+      const { port, connections } = await tcpServer((socket) => void socket.destroy());
+      const client = ses(`https://127.0.0.1:${port}`, { concurrency: 1, timeoutMs: 10_000 });
+      const outcomes = await Promise.all(Array.from({ length: 9 }, () => client.send(MAIL, [])));
+      expect(outcomes.map((outcome) => outcome.kind)).toEqual(Array.from({ length: 9 }, () => "transient"));
+      expect(connections()).toBe(9);
+    });
+
+    it("none is made any more when the client is closed, and whoever waits hears of it", async () => {
+      const { port, connections } = await tcpServer(() => undefined);
+      const client = ses(`http://127.0.0.1:${port}`, { concurrency: 1, timeoutMs: 10_000 });
+      const outcomes = Promise.all(Array.from({ length: 6 }, () => client.send(MAIL, [])));
+      await vi.waitFor(() => expect(connections()).toBe(3));
+      client.close();
+      expect(new Set((await outcomes).map(({ kind }) => kind))).toEqual(new Set(["in_doubt", "transient"]));
+      expect(await client.send(MAIL, [])).toMatchObject({ kind: "transient" });
+      expect(connections()).toBe(3);
+    });
+
     it("a hint that comes before the answer is none", async () => {
       const { port } = await tcpServer(
         (socket) => void socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${ANSWER}`),
