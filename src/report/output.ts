@@ -33,13 +33,16 @@ async function writeStdout(chunks: AsyncIterable<string>, { stdout, signal }: Su
   // The stream tells of an error twice: to whoever wrote, and as an event that would end the process if nobody heard it.
   const heard = () => undefined;
   stdout.on("error", heard);
-  const ended = new AbortController();
+  let interrupt = () => {};
+  // The reader of a pipe may read nothing.
+  const interrupted = new Promise<never>((_resolve, reject) => (interrupt = () => reject(new InterruptedError())));
+  signal.addEventListener("abort", interrupt);
   try {
-    await Promise.race([writeAll(chunks, stdout, signal), interruption(signal, ended.signal)]);
+    await Promise.race([writeAll(chunks, stdout, signal), interrupted]);
   } catch (error) {
     if (!GONE.has(codeOf(error))) throw error;
   } finally {
-    ended.abort();
+    signal.removeEventListener("abort", interrupt);
     await setImmediate();
     stdout.off("error", heard);
   }
@@ -57,13 +60,6 @@ async function writeAll(
       stdout.write(chunk, (error) => (error ? reject(error) : resolve()));
     });
   }
-}
-
-/** Rejects when `signal` aborts, even while the reader of a pipe reads nothing. Never settles after `ended` has aborted. */
-function interruption(signal: AbortSignal, ended: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(new InterruptedError()), { signal: ended });
-  });
 }
 
 /** Node's codes when the reader has closed the pipe, now or before we began. */
