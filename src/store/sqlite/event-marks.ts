@@ -1,15 +1,8 @@
 /** Writes the marks of events on their messages, and counts marked messages on their topics. */
 import type { Connection } from "./connection.ts";
 import type { KeptEvent } from "../kept-event.ts";
-import {
-  type Bounces,
-  counterOf,
-  type EventCounter,
-  isVerdict,
-  type Mark,
-  MARKS,
-  marksOf,
-} from "../rules/event-counters.ts";
+import { counterOf, type EventCounter, type Mark, MARKS } from "../rules/event-counters.ts";
+import { type Bounces, isVerdict, marksOf } from "../rules/event-marks.ts";
 
 /**
  * Makes what marks a message with the time when each thing first happened to it, and counts the message on its topic the first
