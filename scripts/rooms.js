@@ -44,7 +44,7 @@ export const PLACES = {
   time: ["errors.ts", "nearest.ts"],
   "read-file.ts": ["errors.ts"],
   "dotenv.ts": ["errors.ts"],
-  "io.ts": ["time", "read-file.ts"],
+  "io.ts": ["time"],
 
   html: [],
   tracking: [...GROUND, "html"],

@@ -19,7 +19,7 @@ import type {
 import { byList } from "./by-list.ts";
 import { clickedLinks } from "./links.ts";
 import { rankedOf, type Sum } from "../rules/ranked.ts";
-import { createTopicReader } from "./read.ts";
+import { createTopicReader } from "./topic-rows.ts";
 import type { TopicRow } from "../rows.ts";
 import { MARK_OF, OUTCOMES } from "../rules/event-counters.ts";
 import { createSpans } from "../spans.ts";
