@@ -48,9 +48,9 @@ export async function writeCampaign(folder, count, { name = "campaign", htmlByte
 }
 
 /** Runs the CLI; resolves as `timed` does. */
-export function cli(args, { env = {}, cwd } = {}) {
+export function cli(args, { env = {}, ...options } = {}) {
   return timed(process.execPath, [CLI, ...args], {
-    cwd,
+    ...options,
     env: {
       ...process.env,
       AWS_EC2_METADATA_DISABLED: "true",
@@ -62,8 +62,11 @@ export function cli(args, { env = {}, cwd } = {}) {
   });
 }
 
-/** Runs a program with `input` on stdin; resolves to its JSON answer, exit code, whole-process seconds (wall and CPU) and peak memory (MB). */
-export function timed(program, args, { input = "", ...options } = {}) {
+/**
+ * Runs a program with `input` on stdin; resolves to its JSON answer, exit code, whole-process seconds (wall and CPU) and peak memory
+ * (MB). `drops`: what it prints is read and not kept.
+ */
+export function timed(program, args, { input = "", drops = false, ...options } = {}) {
   const started = performance.now();
   // GNU time reads the peak from the kernel when the process ends.
   const child = spawn("/usr/bin/env", ["time", "-f", "%M %U %S", program, ...args], {
@@ -74,7 +77,9 @@ export function timed(program, args, { input = "", ...options } = {}) {
   return new Promise((resolve, reject) => {
     let stdout = "";
     let stderr = "";
-    child.stdout.on("data", (chunk) => (stdout += chunk));
+    child.stdout.on("data", (chunk) => {
+      if (!drops) stdout += chunk;
+    });
     child.stderr.on("data", (chunk) => (stderr += chunk));
     child.on("error", reject);
     child.on("close", (code) => {
