@@ -14,9 +14,12 @@ const PAGE = 100;
 /** How many ids are looked at in a statement that mostly finds none. */
 const STEP = 20_000;
 
-/** The columns of an exported message, in the order of `PageRow`. */
-const PAGE_COLUMNS = `id, email, state, attempts, m.ses_message_id, error, sent_at, f.delivered_at, ifnull(f.bounced_at, f.soft_bounced_at),
-  f.bounce_type, f.bounce_subtype, f.complained_at, f.opened_at, f.reader_opened_at, f.clicked_at, f.unsubscribed_at, fields`;
+/** The columns of a message, in the order of `PageRow`. */
+const OWN = "id, email, state, attempts, m.ses_message_id, error, sent_at, fields";
+
+/** And those of what was told of it. */
+const TOLD = `f.delivered_at, ifnull(f.bounced_at, f.soft_bounced_at), f.bounce_type, f.bounce_subtype, f.complained_at, f.opened_at,
+  f.reader_opened_at, f.clicked_at, f.unsubscribed_at`;
 
 type Text = string | null;
 type Time = number | null;
@@ -29,16 +32,17 @@ type PageRow = [
   sesMessageId: Text,
   error: Text,
   sentAt: Time,
-  deliveredAt: Time,
-  bouncedAt: Time,
-  bounceType: Text,
-  bounceSubtype: Text,
-  complainedAt: Time,
-  openedAt: Time,
-  readerOpenedAt: Time,
-  clickedAt: Time,
-  unsubscribedAt: Time,
   fields: string,
+  // Missing where nothing was told of any message.
+  deliveredAt?: Time,
+  bouncedAt?: Time,
+  bounceType?: Text,
+  bounceSubtype?: Text,
+  complainedAt?: Time,
+  openedAt?: Time,
+  readerOpenedAt?: Time,
+  clickedAt?: Time,
+  unsubscribedAt?: Time,
 ];
 
 /** Makes the part of the store that streams messages. It reads along the id ranges of the topic, so that memory does not grow with it. */
@@ -89,17 +93,23 @@ function pagesOf(
   db: Connection,
   condition = "true",
 ): (wanted: Wanted, first: number, last: number) => Generator<ExportedMessage[]> {
-  const page = db
-    .prepare<[number, number, number, string]>(
-      `select ${PAGE_COLUMNS} from message m left join feedback f on f.message_id = m.id
-       where id > ? and id <= ? and topic_id = ? and state in (select value from json_each(?)) and ${condition}
-       order by id limit ${PAGE}`,
-    )
-    .raw();
+  const page = (columns: string, told: string) =>
+    db
+      .prepare<[number, number, number, string]>(
+        `select ${columns} from message m ${told}
+         where id > ? and id <= ? and topic_id = ? and state in (select value from json_each(?)) and ${condition}
+         order by id limit ${PAGE}`,
+      )
+      .raw();
+  const own = page(OWN, "");
+  const all = page(`${OWN}, ${TOLD}`, "left join feedback f on f.message_id = m.id");
+  const told = db.prepare<[number, number]>("select 1 from feedback where message_id > ? and message_id <= ? limit 1");
   return function* ({ topicId, columns, states }, first, last) {
     const wanted = JSON.stringify(states);
     for (let after = first - 1; ;) {
-      const found = page.all(after, last, topicId, wanted) as PageRow[];
+      // Columns that are all empty would take a tenth of the time of an export.
+      const isTold = told.get(after, last) !== undefined;
+      const found = (isTold ? all : own).all(after, last, topicId, wanted) as PageRow[];
       if (found.length > 0) yield found.map((row) => exported(row, columns));
       const end = found.at(-1);
       if (!end || found.length < PAGE) break;
@@ -109,24 +119,22 @@ function pagesOf(
 }
 
 function exported(row: PageRow, columns: readonly string[]): ExportedMessage {
-  const [, email, state, attempts, sesMessageId, error, sentAt, deliveredAt, bouncedAt, bounceType, ...more] = row;
-  const [bounceSubtype, complainedAt, openedAt, readerOpenedAt, clickedAt, unsubscribedAt, fields] = more;
   return {
-    email,
-    state,
-    attempts,
-    sesMessageId,
-    error,
-    sentAt,
-    deliveredAt,
-    bouncedAt,
-    bounceType,
-    bounceSubtype,
-    complainedAt,
-    openedAt,
-    readerOpenedAt,
-    clickedAt,
-    unsubscribedAt,
-    fields: columnsOf(columns, fields),
+    email: row[1],
+    state: row[2],
+    attempts: row[3],
+    sesMessageId: row[4],
+    error: row[5],
+    sentAt: row[6],
+    deliveredAt: row[8] ?? null,
+    bouncedAt: row[9] ?? null,
+    bounceType: row[10] ?? null,
+    bounceSubtype: row[11] ?? null,
+    complainedAt: row[12] ?? null,
+    openedAt: row[13] ?? null,
+    readerOpenedAt: row[14] ?? null,
+    clickedAt: row[15] ?? null,
+    unsubscribedAt: row[16] ?? null,
+    fields: columnsOf(columns, row[7]),
   };
 }
