@@ -97,9 +97,11 @@ async function createStore(job: Job, toRead: boolean): Promise<{ store: SqliteSt
       ["sentWithin", "countSentWithin", "failedMessages", "content", "listColumns"],
       async () => (await import("./read.ts")).createReader(job),
     ),
-    async *messages(topic, states) {
-      const { createExport } = await import("./export.ts");
-      yield* createExport(db)(topic, states);
+    async *messages(...of) {
+      yield* (await import("./export.ts")).createExport(db).messages(...of);
+    },
+    async *messagesUnlike(...of) {
+      yield* (await import("./export.ts")).createExport(db).messagesUnlike(...of);
     },
     ...createLateParts(toRead ? registeredFirst(late, db, jobId) : late),
     ...createLatePart<Pick<SqliteStore, "backup">>(["backup"], async () =>
