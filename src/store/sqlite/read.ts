@@ -5,9 +5,9 @@ import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../ro
 import type { Reader, Topics } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
-import { readCursor } from "../cursor.ts";
 import { columnsOf } from "../fields.ts";
 import { topicIdOf } from "./topic-ids.ts";
+import { createTopicPages } from "./topic-pages.ts";
 
 /** How many messages an export reads at a time. */
 const PAGE = 1_000;
@@ -31,8 +31,10 @@ type TopicRecord = Omit<TopicRow, "tracksOpens" | "tracksClicks"> & { tracksOpen
 
 /** Changes the record itself, because there may be a hundred thousand of them. */
 function topicOf(record: TopicRecord): TopicRow {
-  const { tracksOpens, tracksClicks } = record;
-  return Object.assign(record, { tracksOpens: tracksOpens === 1, tracksClicks: tracksClicks === 1 });
+  const row = record as unknown as TopicRow;
+  row.tracksOpens = record.tracksOpens === 1;
+  row.tracksClicks = record.tracksClicks === 1;
+  return row;
 }
 
 /** Makes the part that reads topics and their counters. */
@@ -66,7 +68,7 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       return totals;
     },
     topics: async () => rows.all({ now: clock.now() }).map(topicOf),
-    topicPage: createTopicPages({ db, clock }, topicRow),
+    topicPage: createTopicPages({ db, clock }, { topicRow, topicOf }),
     countTopics: async () => count.get() ?? 0,
     async topicsWithAnswers(answers) {
       if (judged?.answers !== answers) judged = { answers, find: answered(answers) };
@@ -81,23 +83,6 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
       return [...new Set(names)];
     },
-  };
-}
-
-/** Pages go along the ids, which topics get in the order in which they are made. `topicRow` selects the columns of a row. */
-function createTopicPages({ db, clock }: Pick<Job, "db" | "clock">, topicRow: string): Topics["topicPage"] {
-  type Seek = { now: number; from: number; most: number };
-  const paged = (rest: string) =>
-    db.prepare<[Seek], TopicRecord & { id: number }>(topicRow.replace("select ", "select id, ") + rest);
-  const oldest = paged(" where id > @from order by id limit @most");
-  const newest = paged(" where id < @from order by id desc limit @most");
-  return async ({ order, after, limit }) => {
-    const isOldest = order === "oldest first";
-    const from = after === null ? (isOldest ? 0 : Number.MAX_SAFE_INTEGER) : readCursor(after, /^(\d{1,15})$/)[0];
-    const seek = { now: clock.now(), from: Number(from), most: limit + 1 };
-    const found = (isOldest ? oldest : newest).all(seek);
-    const rows = found.slice(0, limit).map(({ id: _id, ...row }) => topicOf(row));
-    return { rows, next: found.length > limit ? String(found[limit - 1]?.id) : null };
   };
 }
 
