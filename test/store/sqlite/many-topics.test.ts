@@ -1,10 +1,11 @@
 /** A look for due messages, a checkpoint and sums cost the same however many topics there are and wait for later. */
 import { expect, test } from "vitest";
 import type { Scope } from "../../../src/deliver/source.ts";
+import { createBreakdown } from "../../../src/store/sqlite/breakdown.ts";
 import { createDue } from "../../../src/store/sqlite/due.ts";
 import { createPrune } from "../../../src/store/sqlite/prune.ts";
 import { type Connection, Database } from "../../../src/store/sqlite/driver.ts";
-import { EVERYTHING } from "../../support/store-actions.ts";
+import { EVERYTHING, sent, settle, turn } from "../../support/store-actions.ts";
 import { accept, message } from "../bench.ts";
 import { prepareSqlite, rows } from "./bench.ts";
 
@@ -99,6 +100,28 @@ test("what a prune would remove of three hundred topics takes as many prepared s
     return prepared();
   };
   expect(await preparedFor(300)).toBe(await preparedFor(10));
+});
+
+test("a topic over time is read without the mail that all others sent meanwhile, and a long one by an index", async () => {
+  const { open, clock, path } = await prepareSqlite();
+  const store = await open();
+  for (let index = 0; index < 40; index++) {
+    await accept(store, [message([`p${index}@x.example`], { topic: index % 4 === 0 ? "welcome" : `other-${index}` })]);
+    await settle(store, ...(await turn(store, 1)).claims.map((claim) => sent(claim)));
+    clock.pass(7_000);
+  }
+  const asked = async (few: number | undefined) => {
+    const { db, count } = counting(path, /indexed by message_sent/);
+    const { breakdown } = createBreakdown({ db, clock, isImage: true }, few);
+    const spans = await breakdown("welcome", new AbortController().signal, (lines) => lines.byTime(60_000));
+    db.close();
+    return { spans, looks: count() };
+  };
+  const [few, many] = [await asked(undefined), await asked(0)];
+  expect(few.looks).toBe(0);
+  expect(many.looks).toBeGreaterThan(0);
+  expect(few.spans).toEqual(many.spans);
+  expect(few.spans.reduce((sum, span) => sum + span.sent, 0)).toBe(10);
 });
 
 test("what is asked every second or two reads no table of topics, messages or suppressions from end to end", async () => {
