@@ -85,7 +85,7 @@ async function topicPage(
   const from = after === null ? null : Number(readCursor(after, /^(\d{1,9})$/)[0]);
   const { condition, values } = conditionOf(only, 4);
   const found = await ask<TopicRow & { id: number }>(
-    `select t.id, ${ROW} from ${TOPIC} where ${isOldest ? "t.id > $2" : "t.id < $2"} ${condition}
+    `select t.id, ${ROW} from ${TOPIC} where ${isOldest ? "t.id > $2 and c.topic_id > $2" : "t.id < $2 and c.topic_id < $2"} ${condition}
      order by t.id ${isOldest ? "" : "desc"} limit $3`,
     [now, from ?? (isOldest ? 0 : MOST_ID), limit + 1, ...values],
   );
