@@ -61,13 +61,10 @@ async function csv(...given: Parameters<typeof statsCsv>): Promise<string> {
   return text;
 }
 
+const OPTIONS = { json: false, quiet: false, verbose: false, color: false };
+
 async function table(rows: TopicStats[], tty = false): Promise<string> {
-  const terminal = await createTerminal(fakeIo({ tty }).io, {
-    json: false,
-    quiet: false,
-    verbose: false,
-    color: false,
-  });
+  const terminal = await createTerminal(fakeIo({ tty }).io, OPTIONS);
   const now = Date.parse("2026-06-03T00:00:00Z");
   let text = "";
   for await (const line of statsTable(rows, terminal, { now, zone: "Europe/Berlin" })) text += line;
@@ -166,4 +163,20 @@ describe("statsTable", () => {
     for (const value of ["10,005", "70,000", "97.50 %", "0.05 %", "40.00 %", "3"]) expect(values).toContain(value);
     expect(heads).toContain("evil\\x1b[2J");
   });
+});
+
+test("of many topics none is kept: lines come while rows are read, and a reader that goes away ends it", async () => {
+  const terminal = await createTerminal(fakeIo({ tty: true }).io, OPTIONS);
+  for (const [write, ahead] of [
+    [(rows: Iterable<TopicStats>) => statsCsv(rows), 1],
+    [(rows: Iterable<TopicStats>) => statsTable(rows, terminal, { now: 0, zone: "UTC" }), 1_000],
+  ] as const) {
+    let given = 0;
+    const rows = function* (): Generator<TopicStats> {
+      for (; ; given++) yield withRates({ ...JUNE, topic: `june-${given}` });
+    };
+    let lines = 0;
+    for await (const _line of write(rows())) if (++lines === 5) break;
+    expect(given).toBeLessThan(5 + ahead);
+  }
 });
