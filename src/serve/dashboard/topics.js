@@ -17,7 +17,7 @@ const LISTED = [50, 200, 1_000];
 /** Typing has ended when no key came for this long. */
 const TYPING_MS = 250;
 /** What is not in the overview is asked for again this often, and long lists more rarely. */
-const [ASK_MS, ASK_MS_OF_ONE] = [5_000, 30];
+const [ASK_MS, ASK_MS_OF_ONE] = [5_000, 20];
 
 /**
  * What a person looks for: topics with this text in their names, and only those with mail that waits.
@@ -70,7 +70,7 @@ function headingOf({ all, shown, isWhole, isFiltered: isPart }) {
 
 /**
  * The topics that are wanted, newest first, at most `limit`, and what went wrong, if anything did. While the overview has all of them,
- * nothing is asked. Otherwise they are asked for now and then, and what the overview knows better is taken from there.
+ * nothing is asked. Otherwise they are asked for now and then, and what the overview knows better, such as topics that are new since, is taken from there.
  * @param {Overview} overview
  * @param {Wanted} wanted
  * @param {number} limit
@@ -107,7 +107,9 @@ function useTopics({ topics: newest, topic_count: all }, wanted, limit) {
     ];
   }
   const fresh = new Map(newest.map((topic) => [topic.topic, topic]));
-  const topics = page.topics.map((topic) => fresh.get(topic.topic) ?? topic);
+  const listed = page.topics.map((topic) => fresh.get(topic.topic) ?? topic);
+  const known = new Set(page.topics.map(({ topic }) => topic));
+  const topics = [...newest.filter((topic) => !known.has(topic.topic) && isMeant(topic, wanted)), ...listed];
   return [{ topics, isWhole: page.next === null, isAnswered: true }, null];
 }
 
