@@ -1,11 +1,11 @@
 /** Reads topics and their counters. */
 import { STATES, type Totals } from "../../message.ts";
-import { readCursor } from "../cursor.ts";
 import type { TopicRow } from "../rows.ts";
 import { EVENT_COUNTERS } from "../rules/event-counters.ts";
 import type { Topics } from "../store.ts";
 import type { Job } from "./connection.ts";
 import { topicIdOf } from "./topic-ids.ts";
+import { createTopicPages } from "./topic-pages.ts";
 
 type TopicReader = Pick<
   Topics,
@@ -18,8 +18,10 @@ type TopicRecord = Omit<TopicRow, "tracksOpens" | "tracksClicks"> & { tracksOpen
 
 /** Changes the record itself, because there may be a hundred thousand of them. */
 function topicOf(record: TopicRecord): TopicRow {
-  const { tracksOpens, tracksClicks } = record;
-  return Object.assign(record, { tracksOpens: tracksOpens === 1, tracksClicks: tracksClicks === 1 });
+  const row = record as unknown as TopicRow;
+  row.tracksOpens = record.tracksOpens === 1;
+  row.tracksClicks = record.tracksClicks === 1;
+  return row;
 }
 
 /** Makes the part that reads topics and their counters. */
@@ -53,7 +55,7 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       return totals;
     },
     topics: async () => rows.all({ now: clock.now() }).map(topicOf),
-    topicPage: createTopicPages({ db, clock }, topicRow),
+    topicPage: createTopicPages({ db, clock }, { topicRow, topicOf }),
     countTopics: async () => count.get() ?? 0,
     async topicsWithAnswers(answers) {
       if (judged?.answers !== answers) judged = { answers, find: answered(answers) };
@@ -68,22 +70,5 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
       return [...new Set(names)];
     },
-  };
-}
-
-/** Pages go along the ids, which topics get in the order in which they are made. `topicRow` selects the columns of a row. */
-function createTopicPages({ db, clock }: Pick<Job, "db" | "clock">, topicRow: string): Topics["topicPage"] {
-  type Seek = { now: number; from: number; most: number };
-  const paged = (rest: string) =>
-    db.prepare<[Seek], TopicRecord & { id: number }>(topicRow.replace("select ", "select id, ") + rest);
-  const oldest = paged(" where id > @from order by id limit @most");
-  const newest = paged(" where id < @from order by id desc limit @most");
-  return async ({ order, after, limit }) => {
-    const isOldest = order === "oldest first";
-    const from = after === null ? (isOldest ? 0 : Number.MAX_SAFE_INTEGER) : readCursor(after, /^(\d{1,15})$/)[0];
-    const seek = { now: clock.now(), from: Number(from), most: limit + 1 };
-    const found = (isOldest ? oldest : newest).all(seek);
-    const rows = found.slice(0, limit).map(({ id: _id, ...row }) => topicOf(row));
-    return { rows, next: found.length > limit ? String(found[limit - 1]?.id) : null };
   };
 }
