@@ -141,7 +141,7 @@ export interface Topics {
   totals(topic: string | null): Promise<Totals>;
   /** Every topic, oldest first. Memory grows with their number: what may meet many reads `topicPage`. */
   topics(): Promise<TopicRow[]>;
-  /** A page of topics, in the order in which they were made. Costs the same on the first page and on any other. */
+  /** A page of topics, in the order in which they were made. Costs the same on the first page and on any other, unless it is filtered. */
   topicPage(page: TopicPage): Promise<Page<TopicRow>>;
   countTopics(): Promise<number>;
   /**

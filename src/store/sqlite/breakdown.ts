@@ -19,7 +19,7 @@ import type {
 import { byList } from "./by-list.ts";
 import { clickedLinks } from "./links.ts";
 import { rankedOf, type Sum } from "../rules/ranked.ts";
-import { createTopicReader } from "./read.ts";
+import { createTopicReader } from "./topic-rows.ts";
 import type { TopicRow } from "../rows.ts";
 import { type EventCounter, type EventOutcome, MARK_OF, OUTCOMES } from "../rules/event-counters.ts";
 import { createSpans } from "../spans.ts";
@@ -34,21 +34,23 @@ import { type Walk, createWalk } from "./walk.ts";
 /** SQLite's page cache of that connection. It holds one step. */
 const CACHE_KIB = 16_384;
 
-/** Makes the part of the store that breaks a topic down. It needs a job file with a name. */
-export function createBreakdown({
-  db,
-  clock,
-  isImage,
-}: Pick<Job, "db" | "clock" | "isImage">): Pick<Reader, "breakdown"> {
+/** Of a topic of which no more were sent each message is read to learn when. What all topics sent between its first and last may be far more. */
+const FEW = 100_000;
+
+/** Makes the part of the store that breaks a topic down. It needs a job file with a name. `few`: as `FEW`. */
+export function createBreakdown(
+  { db, clock, isImage }: Pick<Job, "db" | "clock" | "isImage">,
+  few = FEW,
+): Pick<Reader, "breakdown"> {
   return {
     async breakdown(topic, signal, ask) {
       // Nobody else writes to an image.
-      if (isImage) return ask(await createLines({ db, clock }, topic, signal));
+      if (isImage) return ask(await createLines({ db, clock, few }, topic, signal));
       const reader = new Database(db.name, { readonly: true, fileMustExist: true });
       try {
         reader.pragma(`cache_size = -${CACHE_KIB}`);
         reader.exec("begin");
-        return await ask(await createLines({ db: reader, clock }, topic, signal));
+        return await ask(await createLines({ db: reader, clock, few }, topic, signal));
       } finally {
         reader.close();
       }
@@ -57,7 +59,7 @@ export function createBreakdown({
 }
 
 async function createLines(
-  { db, clock }: Pick<Job, "db" | "clock">,
+  { db, clock, few }: Pick<Job, "db" | "clock"> & { few: number },
   name: string,
   signal: AbortSignal,
 ): Promise<Breakdown> {
@@ -72,7 +74,7 @@ async function createLines(
     topic: row,
     ...headOf(db, topicId),
     sample: () => readSample(db, row, walk),
-    byTime: (spanMs) => byTime(db, { topicId, row, walk }, spanMs),
+    byTime: (spanMs) => byTime(db, { topicId, row, walk, few }, spanMs),
     byDomain: (limit) => byDomain(db, { row, walk }, limit),
     byList: (limit) => byList(db, walk, limit),
     bounceReasons: (limit) => bounceReasons(db, walkTo("bounced_permanent", "bounced_transient"), limit),
@@ -120,13 +122,17 @@ async function readSample(db: Connection, { sent }: TopicRow, walk: Walk): Promi
 
 async function byTime(
   db: Connection,
-  { topicId, row, walk }: { topicId: number; row: TopicRow; walk: Walk },
+  { topicId, row, walk, few }: { topicId: number; row: TopicRow; walk: Walk; few: number },
   spanMs: number,
 ): Promise<TimeCounts[]> {
   const spans = createSpans(spanMs);
-  for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) if (count > 0) spans.add(span, "sent", count);
+  const readsEach = row.sent <= few;
+  if (!readsEach)
+    for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) if (count > 0) spans.add(span, "sent", count);
+  const sent = countSentBySpan(db);
   const marks = outcomesOf(row).map((name) => ({ name, counted: countBySpan(db, name) }));
   await walk((first, last) => {
+    if (readsEach) for (const { span, count } of sent.all(spanMs, first, last)) spans.add(span, "sent", count);
     for (const { name, counted } of marks)
       for (const { span, count } of counted.all(spanMs, first, last)) spans.add(span, name, count);
   });
@@ -138,6 +144,13 @@ function countBySpan(db: Connection, name: keyof typeof MARK_OF) {
     // 0 stands for a time that could not be read.
     `select cast(${MARK_OF[name]} / ? as integer) as span, count(*) as count from feedback
      where message_id between ? and ? and ${MARK_OF[name]} > 0 group by 1`,
+  );
+}
+
+function countSentBySpan(db: Connection) {
+  return db.prepare<[spanMs: number, first: number, last: number], { span: number; count: number }>(
+    `select cast(sent_at / ? as integer) as span, count(*) as count from message
+     where id between ? and ? and sent_at is not null group by 1`,
   );
 }
 
