@@ -4,6 +4,7 @@ import { awsRegion } from "../aws/region.ts";
 import type { Context } from "./context.ts";
 import { type Account, connectSes, type Ses, type SesOptions } from "../aws/ses.ts";
 import { UserError } from "../errors.ts";
+import { boundWasm } from "../memory.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { NotificationSink } from "../sandbox/event-feed.ts";
 import type { TopicOf } from "../sandbox/outbox.ts";
@@ -79,6 +80,11 @@ export function topicByTag(store: Pick<VisitSink, "addressee">): TopicOf {
   };
 }
 
+function clientOf(options: SesOptions): Ses {
+  boundWasm();
+  return connectSes(options);
+}
+
 /**
  * The client for Amazon SES, when calls can be made with it; null for the sandbox. To be called before anything is read or
  * written: a setting that is missing must not cost a minute, and must leave nothing behind. Throws as `sesReady` does, and
@@ -87,7 +93,7 @@ export function topicByTag(store: Pick<VisitSink, "addressee">): TopicOf {
 export async function openSes(context: Context, flags: EndpointFlags): Promise<Ses | null> {
   const options = clientOptions(context, flags, null);
   if (flags.sandbox) return null;
-  const ses = connectSes(options);
+  const ses = clientOf(options);
   context.onExit(() => ses.close());
   const { env, signal } = context.io;
   await ses.ready({ env, signal, alternative: "try --sandbox, which needs no account" });
@@ -116,7 +122,7 @@ export async function connect(
       : null;
   const options = clientOptions(context, flags, sandbox);
   // Use one client for everything: reading the account opens the connection that the first mail uses.
-  const ses = haltedBy(trouble, opened ?? connectSes(options));
+  const ses = haltedBy(trouble, opened ?? clientOf(options));
   if (opened === null) context.onExit(() => ses.close());
   const accountAskedAt = context.io.clock.monotonic();
   const account = await readAccount(context, flags, ses);
