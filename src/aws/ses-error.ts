@@ -203,9 +203,21 @@ function byName({ name, text }: Facts): SesOutcome | null {
   return null;
 }
 
+/**
+ * Statuses that say that the request was not processed, whoever gives them: it was not complete in time (408; HAProxy ends idle
+ * connections with it, and may cross a request that is on its way), it came over a connection of another server (421; both RFC 9110,
+ * 15.5), or it came too early to be looked at (425; RFC 8470, 5.2). The same request may be made again, over another connection. So a
+ * second copy is as unlikely as after a 5xx, which says less; to call the recipient refused would lose a mail, or make a person send it
+ * again without being told of a doubt.
+ */
+const NOT_PROCESSED = new Set([408, 421, 425]);
+/** Names for 408 in other protocols of AWS. The SDK tries again after them, too. */
+const NOT_RECEIVED = new Set(["RequestTimeout", "RequestTimeoutException"]);
+
 function byStatus(facts: Facts): SesOutcome {
   const { name, text, status, code } = facts;
-  if (status >= 500) return { kind: "transient", reason: answered(facts), unreachable: false };
+  const mayPass = status >= 500 || NOT_PROCESSED.has(status) || (status >= 400 && NOT_RECEIVED.has(name));
+  if (mayPass) return { kind: "transient", reason: answered(facts), unreachable: false };
   if (status === 413) return { kind: "rejected", reason: "the message is too large for SES (413)", unknown: false };
   if (status >= 300) return { kind: "rejected", reason: answered(facts), unknown: true };
   // We know nothing about this error. To call it refused could lead to a second copy.

@@ -175,6 +175,12 @@ describe("may pass: not accepted", () => {
     { name: "Unknown", message: "UnknownError", status: 502 },
     { name: "SyntaxError", message: "Unexpected token < in JSON at position 0", status: 503 },
     { name: "Unknown", message: "UnknownError", status: 504 },
+    { name: "Unknown", message: "UnknownError", status: 408 },
+    { name: "SyntaxError", message: "Unexpected token <", status: 408 },
+    { name: "RequestTimeout", message: "Your socket connection was not read from in time.", status: 400 },
+    { name: "RequestTimeoutException", message: "", status: 408 },
+    { name: "Unknown", message: "UnknownError", status: 421 },
+    { name: "Unknown", message: "UnknownError", status: 425 },
   ])("$name $status", (facts) => expect(outcome(facts)).toMatchObject({ kind: "transient", unreachable: false }));
 });
 
@@ -189,6 +195,7 @@ describe("promise 3: answer lost: in doubt, never tried again by itself", () => 
     { name: "Error", code: "ECONNRESET", message: "aborted", status: 200 },
     { name: "SyntaxError", message: "Unexpected token < in JSON at position 0", status: 200 },
     { name: "Error", message: "something nobody has seen" },
+    { name: "RequestTimeout", message: "of whom, and when?" },
   ])("$name $code $status: $message", (facts) => expect(kind(facts)).toBe("in_doubt"));
 });
 

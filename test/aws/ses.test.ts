@@ -136,6 +136,12 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       }
     });
 
+    it.each([408, 421, 425])("HTTP %i: the request was not processed, and may be made again", async (status) => {
+      const server = await rawServer((_request, response) => void response.writeHead(status).end("<html>Late</html>"));
+      expect(await ses(server.url).send(MAIL, TAGS)).toMatchObject({ kind: "transient", unreachable: false });
+      expect(server.calls()).toBe(1);
+    });
+
     it("a redirect is not followed", async () => {
       const server = await rawServer((_request, response) => void response.writeHead(302, { location: "/x" }).end());
       expect(await ses(server.url).send(MAIL, TAGS)).toMatchObject({ kind: "in_doubt" });
