@@ -49,14 +49,14 @@ class Prepared extends Error {
 export async function sesReady(client: SESv2Client, options: ReadyOptions): Promise<void> {
   const command = new GetAccountCommand({});
   keepBack(command);
-  await ready(() => client.send(command), "SESV2", options);
+  await ready(() => client.send(command), { service: "SESV2", keys: client.config.credentials }, options);
 }
 
 /** Like `sesReady`, for SQS. */
 export async function sqsReady(client: SQSClient, options: ReadyOptions): Promise<void> {
   const command = new ReceiveMessageCommand({ QueueUrl: "https://sqs.invalid/1/queue" });
   keepBack(command);
-  await ready(() => client.send(command), "SQS", options);
+  await ready(() => client.send(command), { service: "SQS", keys: client.config.credentials }, options);
 }
 
 /** Makes a command end when its request is ready to leave. The call rejects then, and `keptRequest` has the request. */
@@ -80,13 +80,21 @@ export async function keptRequest(call: Promise<unknown>): Promise<unknown> {
   throw new Error("a command that was kept back has come to an end");
 }
 
-async function ready(prepare: () => Promise<unknown>, service: "SESV2" | "SQS", options: ReadyOptions): Promise<void> {
+/** Whose client it is, and where its credentials come from. */
+interface Of {
+  service: "SESV2" | "SQS";
+  keys: () => Promise<Keys>;
+}
+
+async function ready(prepare: () => Promise<unknown>, { service, keys }: Of, options: ReadyOptions): Promise<void> {
   const { env, signal } = options;
   try {
     await withinLimit(prepare(), signal);
   } catch (error) {
-    if (error instanceof Prepared) return checkAddress(error.request, service, env);
-    throw problemOf(error, service, options);
+    if (!(error instanceof Prepared)) throw problemOf(error, service, options);
+    checkAddress(error.request, service, env);
+    // The client has them already.
+    checkKeys(await keys(), env);
   }
 }
 
@@ -139,6 +147,35 @@ function wrongEndpoint(service: string, env: Env, seen?: string): UserError {
 
 const NO_REGION = "set AWS_REGION, for example AWS_REGION=us-east-1";
 const NO_CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
+
+/** What requests are signed with. */
+interface Keys {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string | undefined;
+}
+
+const VARIABLES = [
+  ["AWS_ACCESS_KEY_ID", "accessKeyId"],
+  ["AWS_SECRET_ACCESS_KEY", "secretAccessKey"],
+  ["AWS_SESSION_TOKEN", "sessionToken"],
+] as const;
+
+/**
+ * No header of HTTP holds a line break, and the SDK would only find out with the first mail. A file with the line ends of Windows leaves
+ * such a character at the end of a variable.
+ */
+function checkKeys(keys: Keys, env: Env): void {
+  for (const [variable, name] of VARIABLES) {
+    const found = /[^\x20-\x7e]/u.exec(keys[name] ?? "")?.[0];
+    if (found === undefined) continue;
+    const where = env[variable] === keys[name] ? variable : `${variable} of the AWS profile, or of what else gives it,`;
+    throw new UserError(
+      `${where} expects printable ASCII only, got ${JSON.stringify(found)} in it`,
+      "write it anew, and look at the line ends of the file that it comes from",
+    );
+  }
+}
 
 function problemOf(error: unknown, service: string, { env, alternative }: ReadyOptions): unknown {
   const or = alternative === undefined ? "" : `, or ${alternative}`;

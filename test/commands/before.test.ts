@@ -58,6 +58,27 @@ describe("a setting of AWS that is missing or wrong: exit 2, one line, nothing c
       );
   });
 
+  it.each([
+    ["AWS_SESSION_TOKEN", "tok\nnl", '"\\n"'],
+    ["AWS_ACCESS_KEY_ID", "AKIDEXAMPLE\r", '"\\r"'],
+    ["AWS_SECRET_ACCESS_KEY", "secret\r", '"\\r"'],
+    ["AWS_ACCESS_KEY_ID", "키", '"키"'],
+  ])("%s that fits in no header (%j)", async (variable, value, found) => {
+    for (const args of LISTS) {
+      const told = await refused(args, { [variable]: value });
+      expect(told).toContain(`${variable} expects printable ASCII only, got ${found} in it; write it anew`);
+      expect(told).not.toMatch(/AKID|secret|tok/);
+    }
+  });
+
+  it("keys of a profile that fit in no header", async () => {
+    const config = join(await workFolder(), "config");
+    const keys = "aws_access_key_id = a\naws_secret_access_key = b\naws_session_token = t\u0001\nregion = us-east-1";
+    await writeFile(config, `[profile p]\n${keys}\n`);
+    const env = { ...NO_CREDENTIALS, AWS_CONFIG_FILE: config, AWS_PROFILE: "p" };
+    expect(await refused(["send", "june.csv"], env)).toContain("AWS_SESSION_TOKEN of the AWS profile, or of what else");
+  });
+
   it("an endpoint of the profile, and a region that is none", async () => {
     const folder = await workFolder();
     const config = join(folder, "config");
