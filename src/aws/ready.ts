@@ -2,7 +2,7 @@
  * Finds out before any work begins whether calls to AWS can be made: it lets the SDK prepare a request (region, endpoint,
  * credentials, signature) and keeps it back. So the answer is that of the SDK's own chain, whatever it is made of.
  */
-import { GetAccountCommand, type SESv2Client } from "@aws-sdk/client-sesv2";
+import { GetAccountCommand, SendEmailCommand, type SESv2Client } from "@aws-sdk/client-sesv2";
 import { ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { InterruptedError, StoppedError, UserError } from "../errors.ts";
 
@@ -41,15 +41,25 @@ class Prepared extends Error {
 }
 
 /**
- * Resolves when calls to SES can be made. Nothing is sent to SES.
+ * Resolves when calls to SES can be made, and mails be sent through the multi-region endpoint `endpointId` when there is one. Nothing is
+ * sent to SES.
  * @throws UserError when the region, the endpoint or the credentials are missing or cannot be used; it names the setting.
  * @throws StoppedError when a sign-in has expired, so that the same command works again after the next one.
  * @throws InterruptedError when the signal aborts first.
  */
-export async function sesReady(client: SESv2Client, options: ReadyOptions): Promise<void> {
-  const command = new GetAccountCommand({});
-  keepBack(command);
-  await ready(() => client.send(command), { service: "SESV2", keys: client.config.credentials }, options);
+export async function sesReady(client: SESv2Client, options: ReadyOptions, endpointId?: string): Promise<void> {
+  const prepare = async () => {
+    if (endpointId === undefined) {
+      const command = new GetAccountCommand({});
+      keepBack(command);
+      return client.send(command);
+    }
+    const command = new SendEmailCommand({ Content: {}, EndpointId: endpointId });
+    keepBack(command);
+    await import("@aws-sdk/signature-v4a");
+    return client.send(command);
+  };
+  await ready(prepare, { service: "SESV2", keys: client.config.credentials }, options);
 }
 
 /** Like `sesReady`, for SQS. */
@@ -183,7 +193,7 @@ function problemOf(error: unknown, service: string, { env, alternative }: ReadyO
   const { message: text, name } = error;
   const { code, input } = error as { code?: unknown; input?: unknown };
   if (code === "ERR_INVALID_URL") return wrongEndpoint(service, env, typeof input === "string" ? input : undefined);
-  if (/region/i.test(text) && !/token|credential/i.test(name)) return wrongRegion(text, env, or);
+  if (/(?<!multi-)region/i.test(text) && !/token|credential/i.test(name)) return wrongRegion(text, env, or);
   if (/expired|aws (?:sso )?login/i.test(text)) {
     return new StoppedError(`the AWS sign-in has expired (${line(text)})`, "sign in again, for example: aws sso login");
   }
