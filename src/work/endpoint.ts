@@ -27,7 +27,7 @@ export interface EndpointFlags {
   /** Where the mails of the sandbox go; `ses-mail-outbox` when not given. */
   outbox?: string;
   rate?: number;
-  /** The multi-region endpoint that mails go through. */
+  /** The multi-region endpoint that mails go through. The sandbox has none, and it is left aside there. */
   endpointId?: string;
   concurrency?: number;
   timeout: string;
@@ -150,6 +150,7 @@ function haltedBy(trouble: { outbox: Error | null }, ses: Ses): Ses {
 }
 
 function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox | null): SesOptions {
+  const endpointId = flags.endpointId === undefined ? undefined : checkEndpointId(flags.endpointId);
   return {
     region: sandbox ? "us-east-1" : awsRegion(io.env),
     endpoint: sandbox?.url,
@@ -158,13 +159,16 @@ function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox |
     timeoutMs: parseDuration(flags.timeout, "--timeout", 1),
     concurrency: flags.concurrency ?? MOST_CONCURRENCY,
     wire: wireIn(io.env),
-    ...(flags.endpointId !== undefined && !sandbox && { endpointId: checkEndpointId(flags.endpointId) }),
+    ...(endpointId !== undefined && !sandbox && { endpointId }),
   };
 }
 
-/** SES API, EndpointId: it becomes part of a host name. */
+/** As the SDK checks it (isValidHostLabel, with dots): it becomes part of a host name. */
+const ENDPOINT_ID = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
+
+/** A rehearsal does not use it, and still says what would be wrong with it. */
 function checkEndpointId(id: string): string {
-  if (/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,125}[A-Za-z0-9])?$/.test(id)) return id;
+  if (ENDPOINT_ID.test(id)) return id;
   throw new UserError(
     `--endpoint-id expects the id of a multi-region endpoint, such as abcd.xyz, got ${JSON.stringify(id)}`,
     "aws sesv2 list-multi-region-endpoints shows those that there are",

@@ -1,6 +1,7 @@
 /** The `schedule` command at work: it takes a list in for later, or moves a topic's pending messages to another time. */
 import { type CampaignFlags, importCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
+import { cutOff } from "./cut-off.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { remindOfPause } from "./paused.ts";
 import { pastIn, type Timing, zoneColumnOf } from "./list.ts";
@@ -77,8 +78,10 @@ async function moveMessages(context: Context, name: string, when: When): Promise
   if (rehearsed) await removeRehearsal(context, store, topic, { notBefore: plan.notBefore });
   const moved = await store.reschedule(topic, plan);
   const totals = await store.totals(topic);
-  const text = `${topic}: ${counted(moved, "message")} moved`;
-  answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text });
+  const reason = await cutOff(context, store, { topic, states: [] });
+  const text = `${topic}: ${counted(moved, "message")} moved${reason === null ? "" : `; ${reason}`}`;
+  answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text, reason });
+  if (reason !== null) return EXIT.partial;
   await remindOfPause(context, store, topic);
   return EXIT.done;
 }
@@ -94,18 +97,20 @@ interface Scheduled {
   when: When;
   /** True: what was in the topic before the list is due with it now. */
   isMoved?: boolean;
+  /** Why nothing of it will be sent all the same. */
+  reason?: string | null;
   /** What was done, for people. */
   text: string;
 }
 
 function answer(context: Context, scheduled: Scheduled): void {
   const { terminal, globals, io } = context;
-  const { topic, ingest, totals, moved, notBefore, when, text, isMoved = false } = scheduled;
+  const { topic, ingest, totals, moved, notBefore, when, text, isMoved = false, reason = null } = scheduled;
   if (globals.json) {
     terminal.json({
       topic,
       outcome: "scheduled",
-      reason: null,
+      reason,
       ingest,
       run: null,
       totals,
@@ -114,8 +119,9 @@ function answer(context: Context, scheduled: Scheduled): void {
       zone: when.zone,
     });
   } else {
-    const trouble = ingest?.rejected;
+    const trouble = reason === null ? ingest?.rejected : 1;
     terminal.done(text, trouble);
+    if (reason !== null) return;
     // Of a list that added nobody nothing is due at this time.
     if (isMoved || (moved ?? ingest?.added ?? 0) > 0) {
       terminal.done(dueText(notBefore, when, io.clock.now()), trouble);
