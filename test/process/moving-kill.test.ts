@@ -173,3 +173,31 @@ it("kill -9 of a cancel and of a schedule beside a gateway, which finishes both"
   expect((await running.finished).code).toBe(0);
   expect(server.received()).toEqual([]);
 }, 300_000);
+
+it("cancelled, or given another time, while it is moved: the command says so, and a retry brings all of it back for one time", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, PEOPLE)]);
+  const times = async () => {
+    const rows = await inJob(path, "select distinct m.not_before, t.not_before as topic from sm.message m, sm.topic t");
+    return rows.map(({ not_before: at, topic }) => Number(at) - Number(topic));
+  };
+  const moving = start(folder, LATER);
+  await until(async () => (await moved(path)).moved > 0, "a part");
+  expect((await run(folder, ["cancel", "june"])).code).toBe(0);
+  const { code, stdout, stderr } = await moving.finished;
+  expect([code, stdout]).toEqual([3, ""]);
+  expect(stderr).toContain('topic "june" was cancelled while it was moved');
+  expect(await inState(path, "cancelled")).toBe(PEOPLE);
+  expect((await run(folder, ["retry", "june", "--state", "cancelled", "--yes"])).code).toBe(0);
+  expect(await times()).toEqual([0]);
+
+  const first = start(folder, LATER);
+  await until(async () => (await moved(path)).isMarked, "the mark");
+  const second = await run(folder, ["schedule", "--topic", "june", "--at", "+5h", "--json"]);
+  expect(second).toMatchObject({ code: 0, json: { moved: PEOPLE } });
+  const other = await first.finished;
+  expect(other.code).toBe(3);
+  expect(other.stderr).toContain('topic "june" was given another time by somebody else meanwhile');
+  expect(await times()).toEqual([0]);
+}, 300_000);
