@@ -183,12 +183,20 @@ export interface SentCounts extends EventCounts {
   last: number;
 }
 
-/** Another time for the pending messages of a topic. */
+/** Another time for the pending messages of a topic. It is data, because others finish what a process began that died. */
 export interface Reschedule {
-  /** The time of all messages, or the earliest of them when `instantOf` is set; 0: at once. */
+  /** The time of all messages, or the earliest of them when `times` is set; 0: at once. */
   notBefore: number;
-  /** Gives each recipient a time by its own columns, by name (none of posted data); null: all have the same. */
-  instantOf: ((fields: Record<string, string>) => number) | null;
+  /** Null: all have the same time. */
+  times: TimesByColumn | null;
+}
+
+/** A time for each recipient. */
+export interface TimesByColumn {
+  /** The name of the column that decides. */
+  column: string;
+  /** The time (ms since the epoch) by what stands there, without spaces at its ends. Whoever has something else gets the earliest time. */
+  at: Readonly<Record<string, number>>;
 }
 
 // Messages -----------------------------------------------------------------------------------------------------------

@@ -184,11 +184,17 @@ export interface Topics {
   /** Ends the pause of a topic. False: it was not paused. */
   resume(topic: string): Promise<boolean>;
   /**
-   * Gives the pending messages of a topic another time. The expiry of those that got it as a span moves with that; what has expired
-   * already is left to expire. Returns how many there are. When `instantOf` throws for one of them, none is
-   * moved. What is due while it works may still be claimed.
+   * Gives the pending messages of a topic another time: all of them, or none. The expiry of those that got it as a span moves with that;
+   * what has expired already is left to expire. From the first moment nothing of the topic is claimed until all have their time, except
+   * for `NO_TOPIC`, whose messages move at one moment. Returns how many this call moved. Rejects with TopicRefusedError when the topic is
+   * cancelled. When it is cancelled, or given yet another time, meanwhile, then that is what holds.
    */
   reschedule(topic: string, when: Reschedule): Promise<number>;
+  /**
+   * Finishes what processes that died were doing to topics (`cancel`, `reschedule`) and have not touched for half a minute. Costs one
+   * look when there is nothing. Rejects with InterruptedError, between two parts, when the signal aborts.
+   */
+  finishOthersWork(signal: AbortSignal): Promise<void>;
   /**
    * Removes the rehearsal of a topic that only ever went to the sandbox, so that it can be sent for real. Everything that the sandbox
    * had, what only a rehearsal suppressed, and what expired after a span, is `pending` again, or `suppressed` where the address really

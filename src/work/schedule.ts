@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import { cutOff } from "./cut-off.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { remindOfPause } from "./paused.ts";
+import { tellingRefusals } from "./refused-topic.ts";
 import { pastIn, type Timing, zoneColumnOf } from "./list.ts";
 import type { ListAnswer } from "./list-facts.ts";
 import { rehearsalOf, removeRehearsal } from "./afresh.ts";
@@ -11,6 +12,7 @@ import { aboutAll, aboutTopic, moveTopic } from "./commands.ts";
 import { counted } from "../counted.ts";
 import type { State, Totals } from "../message.ts";
 import type { Reschedule } from "../store/rows.ts";
+import { TopicRefusedError } from "../store/rules/admit.ts";
 import type { Reader, Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { isoTime } from "../time/iso.ts";
@@ -53,11 +55,8 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
   const scheduled = await importCampaign(context, file, flags, when.timing, { isReal: true });
   const { topic, ingest, totals, notBefore, isAfresh, text } = scheduled;
   // What was rehearsed waits for the earliest time. Each recipient has a zone of its own, so give it its own time.
-  if (isAfresh && when.timing.zoneColumn !== null) {
-    const store = await context.openStore();
-    await store.reschedule(topic, await planMove(store, topic, when, ["pending"]));
-  }
-  answer(context, { topic, ingest, totals, notBefore, when, text, isMoved: isAfresh });
+  const reason = isAfresh && when.timing.zoneColumn !== null ? await moveEach(context, topic, when) : null;
+  answer(context, { topic, ingest, totals, notBefore, when, text, isMoved: isAfresh, reason });
   if (ingest.added === 0 && ingest.duplicates > 0 && !isAfresh) {
     const next =
       totals.pending > 0
@@ -65,7 +64,15 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
         : `nothing of it waits; see: ${aboutTopic(context, "stats", topic)}`;
     terminal.warn(`Everybody was in "${topic}" already, so nothing moved; ${next}`);
   }
-  return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
+  return ingest.rejected > 0 || reason !== null ? EXIT.partial : EXIT.done;
+}
+
+/** Returns what somebody else did to the topic meanwhile, as `objection` does. */
+async function moveEach(context: Context, topic: string, when: When): Promise<string | null> {
+  const store = await context.openStore();
+  const plan = await planMove(store, topic, when, ["pending"]);
+  await tellingRefusals(context, store.reschedule(topic, plan));
+  return objection(context, store, topic, plan);
 }
 
 async function moveMessages(context: Context, name: string, when: When): Promise<number> {
@@ -73,12 +80,16 @@ async function moveMessages(context: Context, name: string, when: When): Promise
   const topic = await storedTopic(store, name);
   const rehearsed = await rehearsalOf(context, store, topic, "ses");
   const { pending } = await store.totals(topic);
-  if (pending === 0 && !rehearsed) throw await nothingToMove(context, store, topic);
+  // What is pending in a cancelled topic is about to be cancelled.
+  if (!rehearsed && (pending === 0 || (await isCancelled(store, topic))))
+    throw await nothingToMove(context, store, topic);
   const plan = await planMove(store, topic, when, rehearsed ? null : ["pending"]);
   if (rehearsed) await removeRehearsal(context, store, topic, { notBefore: plan.notBefore });
-  const moved = await store.reschedule(topic, plan);
+  const moved = await store.reschedule(topic, plan).catch(async (error: unknown) => {
+    throw error instanceof TopicRefusedError ? await nothingToMove(context, store, topic) : error;
+  });
   const totals = await store.totals(topic);
-  const reason = await cutOff(context, store, { topic, states: [] });
+  const reason = await objection(context, store, topic, plan);
   const text = `${topic}: ${counted(moved, "message")} moved${reason === null ? "" : `; ${reason}`}`;
   answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text, reason });
   if (reason !== null) return EXIT.partial;
@@ -142,13 +153,30 @@ function dueText(at: number, when: When, now: number): string {
 
 /** The error for a topic with nothing pending: "due at 09:00" would be a promise that is not kept. */
 async function nothingToMove(context: Context, store: Topics, topic: string): Promise<UserError> {
-  const cancelled = ((await store.topic(topic))?.cancelledAt ?? null) !== null;
   return new UserError(
     `topic "${topic}" has nothing pending to move`,
-    cancelled
+    (await isCancelled(store, topic))
       ? `it is cancelled; reopen it with: ${aboutTopic(context, "retry", topic, "--state cancelled")}`
       : `look at it with: ${aboutTopic(context, "stats", topic)}`,
   );
+}
+
+async function isCancelled(store: Topics, topic: string): Promise<boolean> {
+  return ((await store.topic(topic))?.cancelledAt ?? null) !== null;
+}
+
+/** What somebody else did to the topic while it was moved, so that it is not due as we would say. Null: nothing. */
+async function objection(
+  context: Context,
+  store: Topics,
+  topic: string,
+  { notBefore }: Reschedule,
+): Promise<string | null> {
+  const reason = await cutOff(context, store, { topic, states: [] });
+  if (reason !== null) return reason;
+  const row = await store.topic(topic);
+  if (row === null || (row.notBefore ?? 0) === notBefore) return null;
+  return `somebody gave the topic another time meanwhile; see which one holds: ${aboutAll(context, "topics")}`;
 }
 
 /** `states`: which messages will be pending when they are moved; null: all. */
@@ -161,7 +189,7 @@ async function planMove(
   if (timing.zoneColumn === null) {
     const due = timing.instantOf("");
     if ("problem" in due) throw new UserError(due.problem);
-    return { notBefore: due.at, instantOf: null };
+    return { notBefore: due.at, times: null };
   }
   return planByZone(store, topic, { timing, zoneColumn: timing.zoneColumn, states });
 }
@@ -182,22 +210,20 @@ async function planByZone(
   const column = columns[zoneColumnOf(zoneColumn, columns)] ?? "";
   const dueOf = (fields: Record<string, string>) => timing.instantOf((fields[column] ?? "").trim());
   let notBefore = Number.POSITIVE_INFINITY;
+  const at: Record<string, number> = {};
   const pastZones = new Map<string, number>();
   for await (const page of store.messages(topic, states))
     for (const { email, fields } of page) {
       const zone = (fields[column] ?? "").trim();
       const due = dueOf(fields);
-      if ("at" in due) notBefore = Math.min(notBefore, due.at);
+      if ("at" in due) notBefore = Math.min(notBefore, (at[zone] = due.at));
       else if (due.problem === "past") pastZones.set(zone, (pastZones.get(zone) ?? 0) + 1);
       else throw new UserError(`${email}: ${due.problem}`, "nothing was moved");
     }
   if (pastZones.size > 0) throw pastIn(pastZones, "nothing was moved");
   return {
     notBefore: Number.isFinite(notBefore) ? notBefore : 0,
-    instantOf: (fields) => {
-      const due = dueOf(fields);
-      return "at" in due ? due.at : notBefore;
-    },
+    times: { column, at },
   };
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HTML, writeCampaign } from "../support/campaign.ts";
 import { totals } from "../support/expected.ts";
+import { inJob } from "../support/job.ts";
 import { ahead, run, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";
 
@@ -56,6 +57,19 @@ describe("import and schedule", () => {
     const result = await run(folder, ["schedule", "--topic", "june", "--at", "+1h", "--json"]);
     expect(result.code).toBe(2);
     expect(result.json.error).toMatch(/nothing pending.*ses-mail retry june --state cancelled/);
+  });
+
+  it("moving a topic whose cancelling was cut short is refused like a cancelled one", async () => {
+    const folder = await workFolder();
+    await run(folder, ["import", await writeCampaign(folder, 5)]);
+    const now = Date.now();
+    await inJob(join(folder, "ses-mail.db"), `update sm.topic set cancelled_at = ${now}, cancelling_at = ${now}`);
+    const { code, stdout, stderr } = await run(folder, ["schedule", "--topic", "june", "--at", "+2h"]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain('topic "june" has nothing pending to move');
+    expect(stderr).toContain("it is cancelled; reopen it with: ses-mail retry june --state cancelled");
+    const [row] = await inJob(join(folder, "ses-mail.db"), "select not_before from sm.topic");
+    expect(row).toEqual({ not_before: null });
   });
 
   it("moving with --tz-column names every zone where it is past, and moves nobody", async () => {

@@ -1,9 +1,10 @@
-/** A topic is cancelled and put back in parts. Whenever that is killed, the same command goes on, and others send meanwhile. */
+/** A topic is cancelled, put back and moved in parts. Whenever that is killed, the same command or others go on, and others send meanwhile. */
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { writeCampaign } from "../support/campaign.ts";
 import { inJob } from "../support/job.ts";
 import { run, start, until, workFolder } from "../support/run.ts";
+import { serve } from "../support/serve.ts";
 import { duplicates, sesServer } from "../support/ses-server.ts";
 
 const PEOPLE = 300_000;
@@ -71,4 +72,132 @@ it("kill -9 in the middle of a cancel: nobody is sent anything, and a retry of s
   expect(await inState(path, "cancelled")).toBe(PEOPLE);
   await run(folder, ["send", "--topic", "june", "--json"], { env: server.env });
   expect(server.received()).toEqual([]);
+}, 300_000);
+
+/** How many messages of the job are pending with a time, and what the topic says. */
+async function moved(path: string): Promise<{ moved: number; isLater: boolean; isMarked: boolean }> {
+  const [row] = await inJob(
+    path,
+    `select (select count(*) from sm.message where state = 'pending' and not_before > 0) as moved,
+       (select count(*) from sm.topic where not_before is not null) as later,
+       (select count(*) from sm.topic where moving_at is not null) as marked`,
+  );
+  const { moved, later, marked } = row ?? {};
+  return { moved: Number(moved), isLater: Number(later) === 1, isMarked: Number(marked) === 1 };
+}
+
+/** As if it had died half a minute ago. */
+const ageMarks = (path: string) =>
+  inJob(
+    path,
+    `update sm.topic set cancelling_at = cancelling_at - 60000 where cancelling_at is not null;
+     update sm.topic set moving_at = moving_at - 60000 where moving_at is not null`,
+  );
+
+const LATER = ["schedule", "--topic", "june", "--at", "+2h"];
+
+it("kill -9 in the middle of a schedule --topic, again and again: nobody is sent anything before all have the later time", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, PEOPLE)]);
+  const server = await sesServer(folder);
+  const afresh =
+    "update sm.message set not_before = 0; update sm.topic set not_before = null, moving_at = null, moving_to = null";
+  let killed = 0;
+  for (let n = 0; n < KILLS; n++) {
+    await inJob(path, afresh);
+    const process = start(folder, LATER);
+    // Right after the first transaction, and later.
+    await until(async () => {
+      const { isLater, moved: count } = await moved(path);
+      return isLater && count >= (n * PEOPLE) / KILLS;
+    }, "a part");
+    process.kill("SIGKILL");
+    await process.finished;
+    if ((await moved(path)).moved < PEOPLE) killed++;
+    await run(folder, ["send", "--topic", "june", "--max", "5", "--json"], { env: server.env });
+    expect(server.received()).toEqual([]);
+  }
+  expect(killed).toBeGreaterThan(0);
+  expect(await run(folder, [...LATER, "--json"])).toMatchObject({ code: 0, json: { moved: PEOPLE } });
+  expect(await moved(path)).toEqual({ moved: PEOPLE, isLater: true, isMarked: false });
+}, 300_000);
+
+it("kill -9 in the middle of a schedule --topic: the next process that opens the job half a minute later moves the rest", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, PEOPLE)]);
+  const server = await sesServer(folder);
+  const process = start(folder, LATER);
+  await until(async () => (await moved(path)).moved > 0, "a part");
+  process.kill("SIGKILL");
+  await process.finished;
+  const half = await moved(path);
+  expect(half).toMatchObject({ isLater: true, isMarked: true });
+  expect(half.moved).toBeLessThan(PEOPLE);
+  await ageMarks(path);
+  const { code, json } = await run(folder, ["send", "--topic", "june", "--json"], { env: server.env });
+  expect(code).toBe(0);
+  expect(json.totals).toMatchObject({ pending: PEOPLE, sent: 0 });
+  expect(await moved(path)).toEqual({ moved: PEOPLE, isLater: true, isMarked: false });
+  expect(server.received()).toEqual([]);
+}, 300_000);
+
+it("kill -9 of a cancel and of a schedule beside a gateway, which finishes both", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, PEOPLE)]);
+  const server = await sesServer(folder);
+  // It sends nothing of what is for later, so that all is left to be cancelled.
+  const later = await run(folder, ["schedule", "--topic", "june", "--at", "+1h"]);
+  expect(later.code).toBe(0);
+  const { running } = await serve(folder, [], { env: server.env });
+  const moving = start(folder, LATER);
+  await until(async () => (await moved(path)).isMarked, "the mark");
+  moving.kill("SIGKILL");
+  await moving.finished;
+  expect((await moved(path)).isMarked).toBe(true);
+  await ageMarks(path);
+  await until(async () => !(await moved(path)).isMarked, "the rest moved");
+  const [{ times } = {}] = await inJob(path, "select count(distinct not_before) as times from sm.message");
+  expect(Number(times)).toBe(1);
+  const cancelling = start(folder, ["cancel", "june"]);
+  await until(async () => (await inState(path, "pending")) < PEOPLE, "a part");
+  cancelling.kill("SIGKILL");
+  await cancelling.finished;
+  expect(await inState(path, "pending")).toBeGreaterThan(0);
+  expect(await run(folder, [...LATER, "--json"])).toMatchObject({ code: 2 });
+  await ageMarks(path);
+  await until(async () => (await inState(path, "cancelled")) === PEOPLE, "the rest cancelled");
+  running.kill("SIGTERM");
+  expect((await running.finished).code).toBe(0);
+  expect(server.received()).toEqual([]);
+}, 300_000);
+
+it("cancelled, or given another time, while it is moved: the command says so, and a retry brings all of it back for one time", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, PEOPLE)]);
+  const times = async () => {
+    const rows = await inJob(path, "select distinct m.not_before, t.not_before as topic from sm.message m, sm.topic t");
+    return rows.map(({ not_before: at, topic }) => Number(at) - Number(topic));
+  };
+  const moving = start(folder, LATER);
+  await until(async () => (await moved(path)).moved > 0, "a part");
+  expect((await run(folder, ["cancel", "june"])).code).toBe(0);
+  const { code, stdout, stderr } = await moving.finished;
+  expect(code).toBe(1);
+  expect(stdout + stderr).toContain("somebody cancelled the topic meanwhile");
+  expect(await inState(path, "cancelled")).toBe(PEOPLE);
+  expect((await run(folder, ["retry", "june", "--state", "cancelled", "--yes"])).code).toBe(0);
+  expect(await times()).toEqual([0]);
+
+  const first = start(folder, LATER);
+  await until(async () => (await moved(path)).isMarked, "the mark");
+  const second = await run(folder, ["schedule", "--topic", "june", "--at", "+5h", "--json"]);
+  expect(second).toMatchObject({ code: 0, json: { moved: PEOPLE } });
+  const other = await first.finished;
+  expect(other.code).toBe(1);
+  expect(other.stdout + other.stderr).toContain("somebody gave the topic another time meanwhile");
+  expect(await times()).toEqual([0]);
 }, 300_000);

@@ -158,6 +158,14 @@ async function refuseWhenAtWork({ query }: Tx, name: string): Promise<void> {
       `topic ${cancelling.topic} of ${name} is being cancelled`,
       "run the same command again in a minute",
     );
+  const [moving] = await query<{ topic: string }>(
+    "select name as topic from sm.topic where moving_at is not null limit 1",
+  );
+  if (moving !== undefined)
+    throw new UserError(
+      `topic ${moving.topic} of ${name} is being given another time`,
+      "run the same command again in a minute",
+    );
   // What was handed over to a broker goes on there, whichever place the job is in.
   const [flying] = await query<{ count: number }>(
     `select count(*)::int8 as count from sm.message where claimed_by is not null and claimed_by <> ${NOBODY}`,

@@ -1,15 +1,15 @@
 /**
  * Cancels topics. The first transaction closes the topic: nothing of it is claimed any more, and nothing is added. Each further one
  * cancels a part of its messages. When a process dies in between, `topic.cancelling_at` tells, and the next `cancel`, `retry` or
- * opening of the job cancels the rest.
+ * opening of the job, or a chore of a service, cancels the rest.
  */
 import { InterruptedError } from "../../errors.ts";
 import { NO_TOPIC } from "../../message.ts";
-import { isAbandoned } from "../rules/cancelling.ts";
 import type { Topics } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
 import { type Part, partsOf, partsWith, rangesOf } from "./ranges.ts";
+import { finishMove } from "./reschedule.ts";
 import { createCounters } from "./state-counters.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
@@ -49,16 +49,6 @@ export async function finishCancel(job: Job, topicId: number, signal?: AbortSign
   if (row !== undefined) await sweep(job, { topicId, ...row }, signal);
 }
 
-/** Cancels the rest of what dead processes were cancelling. */
-export async function finishCancels(job: Job): Promise<void> {
-  const begun = await read<{ id: number; cancellingAt: number }>(
-    job,
-    `select id, cancelling_at as "cancellingAt" from sm.topic where cancelling_at is not null order by id`,
-  );
-  for (const { id, cancellingAt } of begun)
-    if (isAbandoned(cancellingAt, job.time.now().wall)) await finishCancel(job, id, job.waiting.signal);
-}
-
 async function close(tx: Tx, topic: string, database: string): Promise<Cancelling & Counts> {
   const topicId = await topicIdOf(tx.query, topic, database);
   // Mails without a topic are not related, so cancelling those that wait must not refuse later ones.
@@ -78,6 +68,8 @@ async function sweep(
   cancelling: Cancelling,
   signal?: AbortSignal,
 ): Promise<{ cancelled: number; inFlight: number }> {
+  // A retry brings all of it back for one time.
+  await finishMove(job, cancelling.topicId, signal);
   const swept = { cancelled: 0, inFlight: 0 };
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   const parts = partsOf(await rangesOf(ask, [cancelling.topicId]), SIZE);

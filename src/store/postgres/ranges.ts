@@ -30,6 +30,13 @@ export async function rangesOf(query: Tx["query"], topicIds: readonly number[], 
   return found === undefined ? [[], [], []] : [found.topics, found.firsts, found.lasts];
 }
 
+/** The same without what is behind the id `last`. */
+export function upTo([topicIds, firsts, lasts]: Ranges, last: number): Ranges {
+  const behind = firsts.findIndex((first) => first > last);
+  const count = behind < 0 ? firsts.length : behind;
+  return [topicIds.slice(0, count), firsts.slice(0, count), lasts.slice(0, count).map((each) => Math.min(each, last))];
+}
+
 /** A part of the ids of some messages, for one statement. */
 export interface Part {
   /** SQL that is true when the id in `column` is of the part. It has $1 and $2. */

@@ -12,7 +12,7 @@
  */
 
 /** The oldest and the newest program that may work on a schema are told apart by two numbers in `job`; this is the newest. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 const STATES = ["pending", "sending", "sent", "in_doubt", "failed", "cancelled", "suppressed"];
 const EVENT_COUNTERS = [
@@ -315,6 +315,14 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     subject bigint not null
   );
   create index handed_age on sm.handed (at);
+`,
+  },
+  {
+    breaks: true,
+    sql: `
+  -- When a part of giving its messages another time was done last; null: all have theirs. What is to be done is in moving_to (JSON).
+  alter table sm.topic add column moving_at bigint, add column moving_to text;
+  create index topic_moving on sm.topic (moving_at) where moving_at is not null;
 `,
   },
 ];

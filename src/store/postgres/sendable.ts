@@ -8,9 +8,9 @@ export function scopeValues(scope: Scope, now: number): [now: number, endpoint: 
 
 /**
  * SQL that is true when nothing but a pause can keep mail of topic `t` with counters `c` from being sent: `admit` of `rules/admit.ts`
- * for mail that is there already. $2 is the endpoint of the scope, $3 the names of the topics that are held.
+ * for mail that is there already, and that is not being given another time. $2 is the endpoint of the scope, $3 the names of the topics that are held.
  */
-const OPEN_BUT_FOR_PAUSE = `t.cancelled_at is null and t.name <> all ($3::text[]) and case
+const OPEN_BUT_FOR_PAUSE = `t.cancelled_at is null and t.moving_at is null and t.name <> all ($3::text[]) and case
     when t.endpoint is null then true
     when t.endpoint = 'sandbox' then $2::text = 'sandbox' and t.afresh_at is null
     else $2::text <> 'sandbox' or (t.called_at is null and c.sending = 0) end`;

@@ -9,7 +9,6 @@ import { checkOpened } from "../moved.ts";
 import type { Opened, OpenOptions, Store } from "../store.ts";
 import { type Environment, parseAddress } from "./address.ts";
 import { briefly } from "./answers.ts";
-import { finishCancels } from "./cancel.ts";
 import { createClaims } from "./claims.ts";
 import { createJob, type Job } from "./connection.ts";
 import { NO_WAITING } from "./waits.ts";
@@ -69,7 +68,7 @@ export async function openStore(
     const { store, recover } = createStore(job, jobId);
     const recovered = elsewhere === null ? await recover() : 0;
     // Who only asks does not wait for it.
-    if (elsewhere === null && options.toRead !== true) await finishCancels(job);
+    if (elsewhere === null && options.toRead !== true) await store.finishOthersWork(job.waiting.signal);
     return { ...atTheEdge(store, (error) => explain(error, job.name)), recovered, elsewhere };
   } catch (error) {
     await job.pool.close();

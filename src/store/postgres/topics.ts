@@ -4,11 +4,11 @@ import type { Topics } from "../store.ts";
 import { createCancel } from "./cancel.ts";
 import type { Job } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
-import { lookFromStart } from "./follow.ts";
-import { notify } from "./notify.ts";
+import { finishOthersWork } from "./others-work.ts";
 import { createPauses } from "./pauses.ts";
 import { createReschedule } from "./reschedule.ts";
 import { createRetry } from "./retry.ts";
+import { tellWhen } from "./tell.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
 /**
@@ -17,10 +17,9 @@ import { topicIdOf } from "./topic-ids.ts";
  */
 export function createTopicActions(
   job: Job,
-): Pick<Topics, "cancel" | "retry" | "countExpired" | "pause" | "resume" | "reschedule"> {
+): Pick<Topics, "cancel" | "retry" | "countExpired" | "pause" | "resume" | "reschedule" | "finishOthersWork"> {
   const pauses = createPauses();
   const { retry, countExpired } = createRetry(job);
-  const reschedule = createReschedule(job);
   return {
     cancel: createCancel(job),
     retry: (topic, states) => tellWhen(job, retry(topic, states)),
@@ -32,17 +31,9 @@ export function createTopicActions(
         job,
         transaction(job, async (tx) => pauses.resume(tx, await topicIdOf(tx.query, topic, job.name), tx.now.wall)),
       ),
-    reschedule: (topic, when) => tellWhen(job, reschedule(topic, when)),
+    reschedule: createReschedule(job),
+    finishOthersWork: (signal) => finishOthersWork(job, signal),
   };
-}
-
-/** Tells those who send to look when something may be due now that was not so before: when it came to more than nothing. */
-async function tellWhen<T extends number | boolean>(job: Job, changed: Promise<T>): Promise<T> {
-  const result = await changed;
-  if (result === 0 || result === false) return result;
-  lookFromStart(job);
-  notify(job);
-  return result;
 }
 
 /** The id of a topic that can go on. Throws TopicRefusedError for one that was pruned or is cancelled. */

@@ -1,15 +1,15 @@
 /**
- * Cancelling and retrying a topic in parts. The first transaction of a cancel closes the topic and notes that it is being cancelled;
- * each further one cancels some of its messages. Instants are in ms since the epoch, by the clock of the store.
+ * Cancelling, retrying and moving a topic in parts. The first transaction of a cancel closes the topic and notes that it is being
+ * cancelled; each further one cancels some of its messages. Instants are in ms since the epoch, by the clock of the store.
  */
 
-/** A process that cancels does a part at least this often, or it is gone. */
+/** A process that cancels or moves a topic does a part at least this often, or it is gone. */
 const SILENT_MS = 30_000;
 
-/** True when nobody is cancelling a topic any more whose last part was done at `cancellingAt`: the process died. */
-export function isAbandoned(cancellingAt: number, now: number): boolean {
+/** True when nobody goes on any more with what was begun with a topic and whose last part was done at `at`: the process died. */
+export function isAbandoned(at: number, now: number): boolean {
   // A time to come was told by a clock that has been set since.
-  return Math.abs(now - cancellingAt) > SILENT_MS;
+  return Math.abs(now - at) > SILENT_MS;
 }
 
 /** When things happened to a topic; null: they did not. */

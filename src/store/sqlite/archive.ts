@@ -152,6 +152,12 @@ function refuseWhenAtWork(db: Connection, path: string): void {
     .get();
   if (cancelling !== undefined)
     throw new UserError(`topic ${cancelling} of ${path} is being cancelled`, "run the same command again in a minute");
+  const moving = db.prepare<[], string>("select name from topic where moving_at is not null limit 1").pluck().get();
+  if (moving !== undefined)
+    throw new UserError(
+      `topic ${moving} of ${path} is being given another time`,
+      "run the same command again in a minute",
+    );
   // What was handed over to a broker goes on there, whichever place the job is in.
   const flying = db
     .prepare(`select count(*) from message where state = 'sending' and claimed_by <> ${NOBODY}`)

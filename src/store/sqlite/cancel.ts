@@ -1,14 +1,14 @@
 /**
  * Cancels topics. The first transaction closes the topic: nothing of it is claimed any more, and nothing is added. Each further one
  * cancels a part of its messages. When a process dies in between, `topic.cancelling_at` tells, and the next `cancel`, `retry` or
- * opening of the job cancels the rest.
+ * opening of the job, or a chore of a service, cancels the rest.
  */
 import { InterruptedError } from "../../errors.ts";
 import { NO_TOPIC } from "../../message.ts";
-import { isAbandoned } from "../rules/cancelling.ts";
 import type { Topics } from "../store.ts";
 import { type Job, transaction } from "./connection.ts";
 import { createInPart, createRangeWalk, type Range } from "./ranges.ts";
+import { finishMove } from "./reschedule.ts";
 import { createCounters } from "./state-counters.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
@@ -45,17 +45,6 @@ export async function finishCancel(job: Job, topicId: number, signal?: AbortSign
   if (row !== undefined) await sweep(job, { topicId, ...row }, signal);
 }
 
-/** Cancels the rest of what dead processes were cancelling. */
-export async function finishCancels(job: Job): Promise<void> {
-  const begun = job.db
-    .prepare<[], { id: number; cancellingAt: number }>(
-      "select id, cancelling_at as cancellingAt from topic where cancelling_at is not null order by id",
-    )
-    .all();
-  for (const { id, cancellingAt } of begun)
-    if (isAbandoned(cancellingAt, job.clock.now())) await finishCancel(job, id, job.waiting.signal);
-}
-
 function close({ db, clock }: Job, topic: string): Cancelling & Counts {
   const topicId = topicIdOf(db, topic);
   // Mails without a topic are not related, so cancelling those that wait must not refuse later ones.
@@ -77,6 +66,8 @@ async function sweep(
   cancelling: Cancelling,
   signal?: AbortSignal,
 ): Promise<{ cancelled: number; inFlight: number }> {
+  // A retry brings all of it back for one time.
+  await finishMove(job, cancelling.topicId, signal);
   const swept = { cancelled: 0, inFlight: 0 };
   const cancelPart = createCancelPart(job, cancelling);
   const walk = createRangeWalk(job.db, [cancelling.topicId], ["pending"]);

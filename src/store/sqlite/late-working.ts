@@ -24,6 +24,7 @@ const METHODS: Record<Exclude<keyof WorkingParts, Special>, true> = {
   pause: true,
   resume: true,
   reschedule: true,
+  finishOthersWork: true,
   applyEvents: true,
   matchKeptEvents: true,
   suppress: true,

@@ -25,9 +25,14 @@ export interface RangeWalk {
 /** How many ids are looked at without a pause, and how many ranges are read at a time. */
 const [STEP, PAGE] = [20_000, 1_000];
 
-/** Begins a walk over the messages of these topics. */
-export function createRangeWalk(db: Connection, topicIds: readonly number[], states: readonly State[]): RangeWalk {
-  const ranges = rangesOf(db, topicIds, createLastIdReader(db)());
+/** Begins a walk over the messages of these topics, up to the id `last`. */
+export function createRangeWalk(
+  db: Connection,
+  topicIds: readonly number[],
+  states: readonly State[],
+  last = createLastIdReader(db)(),
+): RangeWalk {
+  const ranges = rangesOf(db, topicIds, last);
   // The states are parameters, so that the ids are read in order: no index of a single state can be used then.
   const look = db
     .prepare<[number, number, number, ...State[]], number>(

@@ -466,4 +466,11 @@ export const MIGRATIONS: readonly string[] = [
   alter table topic add column cancelling_at integer;
   create index topic_cancelling on topic (cancelling_at) where cancelling_at is not null;
   `,
+  `
+  -- When a part of giving its messages another time was done last, which takes many transactions; null: all have theirs. Nothing of it is
+  -- claimed meanwhile. \`moving_to\` is the JSON of Move (store/move.ts).
+  alter table topic add column moving_at integer;
+  alter table topic add column moving_to text;
+  create index topic_moving on topic (moving_at) where moving_at is not null;
+  `,
 ];

@@ -28,11 +28,11 @@ export interface SendableTopics {
   paused(scope: Scope, now: number): PausedTopic[];
 }
 
-type Row = AdmittingTopic & Pause & { name: string };
+type Row = AdmittingTopic & Pause & { name: string; movingAt: number | null };
 
 /** Makes what looks at the topics of a scope. */
 export function createSendable(db: Connection): SendableTopics {
-  const columns = `id, name, ${ADMITTING}, paused_at as pausedAt, paused_until as pausedUntil`;
+  const columns = `id, name, ${ADMITTING}, paused_at as pausedAt, paused_until as pausedUntil, moving_at as movingAt`;
   const topicOf = db.prepare<[number], Row>(`select ${columns} from topic where id = ?`);
   const idOf = db.prepare<[string], number>("select id from topic where name = ?").pluck();
   // Few topics are paused, and the index holds no others.
@@ -68,6 +68,7 @@ export function createSendable(db: Connection): SendableTopics {
 
 /** True when nothing but a pause can keep mail of the topic from being sent in this scope. */
 function isOpen(scope: Scope, topic: Row): boolean {
-  if (topic.cancelledAt !== null || scope.held?.has(topic.name) === true) return false;
+  // What has not moved yet may be due, but somebody wants it sent at another time.
+  if (topic.cancelledAt !== null || topic.movingAt !== null || scope.held?.has(topic.name) === true) return false;
   return admit(topic, { adds: false, endpoint: scope.endpoint, content: null }) === "fine";
 }

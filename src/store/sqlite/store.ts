@@ -66,7 +66,7 @@ async function assemble(job: Job, toRead: boolean): Promise<Opened<SqliteStore>>
     const { store, recover } = await createStore(job, toRead);
     const recovered = elsewhere === null ? await recover() : 0;
     // Who only asks does not wait for it.
-    if (elsewhere === null && !toRead) await (await import("./cancel.ts")).finishCancels(job);
+    if (elsewhere === null && !toRead) await store.finishOthersWork(job.waiting.signal);
     return { ...atTheEdge(store, (error) => explained(error, db)), recovered, elsewhere };
   } catch (error) {
     db.close();

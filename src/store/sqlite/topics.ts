@@ -3,6 +3,7 @@ import { TopicRefusedError } from "../rules/admit.ts";
 import type { Topics } from "../store.ts";
 import { createCancel } from "./cancel.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
+import { finishOthersWork } from "./others-work.ts";
 import { createPauses } from "./pauses.ts";
 import { createReschedule } from "./reschedule.ts";
 import { createRetry } from "./retry.ts";
@@ -15,7 +16,7 @@ import { topicIdOf } from "./topic-ids.ts";
  */
 export function createTopicActions(
   job: Job,
-): Pick<Topics, "cancel" | "retry" | "countExpired" | "pause" | "resume" | "reschedule"> {
+): Pick<Topics, "cancel" | "retry" | "countExpired" | "pause" | "resume" | "reschedule" | "finishOthersWork"> {
   const { db, clock } = job;
   return {
     cancel: createCancel(job),
@@ -23,6 +24,7 @@ export function createTopicActions(
     pause: (topic, forMs) => transaction(job, () => createPauses(db).pause(openTopicOf(db, topic), forMs, clock.now())),
     resume: (topic) => transaction(job, () => createPauses(db).resume(topicIdOf(db, topic), clock.now())),
     reschedule: createReschedule(job),
+    finishOthersWork: (signal) => finishOthersWork(job, signal),
   };
 }
 

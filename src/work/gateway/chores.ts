@@ -1,4 +1,7 @@
-/** What a service does at regular intervals: it logs progress, reads the account, and holds topics that do harm. */
+/**
+ * What a service does at regular intervals: it logs progress, reads the account, holds topics that do harm, and finishes what processes
+ * that died were doing to others.
+ */
 import type { FastifyBaseLogger } from "fastify";
 import { LEAST_ANSWERS, type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
 import type { SendListener } from "../../deliver/sender.ts";
@@ -22,6 +25,8 @@ const ACCOUNT_MS = 60_000;
 /** How long the answer to a request with an Idempotency-Key is kept for a repeat of it. */
 const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
+/** How often it looks for topics that a process was cancelling, or giving another time, when it died. */
+const FINISH_MS = 10_000;
 
 /** A scope whose held topics may be replaced. */
 export type HoldingScope = Scope & { held: ReadonlySet<string> };
@@ -82,6 +87,9 @@ export function startChores(
         .finally(() => (isUnderWay = false));
     }, ms);
   };
+  const stop = new AbortController();
+  let finishing: Promise<void> = Promise.resolve();
+  const finish = () => (finishing = store.finishOthersWork(stop.signal));
   const progress = createProgressLog(gateway, log);
   const { store, sender } = gateway;
   const tell = async () => {
@@ -92,10 +100,14 @@ export function startChores(
     every(SUMMARY_MS, tell),
     every(MATCH_MS, matchingOf(gateway)),
     every(ACCOUNT_MS, () => account.refresh()),
+    every(FINISH_MS, finish),
     every(HOUR_MS, () => store.forgetAnswersOlderThan(KEEP_ANSWERS_MS)),
   ];
   return async () => {
     timers.forEach((timer) => clearInterval(timer));
+    stop.abort();
+    // The store is closed after this.
+    await finishing.catch(() => undefined);
     await tell()
       .then(() => progress.end())
       .catch(failed);

@@ -185,16 +185,16 @@ export function expiry(prepare: Prepare): void {
       await ingest(store, ["a@x.example"], { expiresInMs: HOUR });
       await ingest(store, ["b@x.example"], { topic: "july" });
       const at = clock.now() + 10 * HOUR;
-      expect(await store.reschedule("june", { notBefore: at, instantOf: null })).toBe(1);
+      expect(await store.reschedule("june", { notBefore: at, times: null })).toBe(1);
       expect(await expiresAt(store)).toEqual([at + HOUR]);
-      await store.reschedule("june", { notBefore: at, instantOf: () => at + 7 });
+      await store.reschedule("june", { notBefore: at, times: { column: "email", at: { "a@x.example": at + 7 } } });
       expect(await expiresAt(store)).toEqual([at + 7 + HOUR]);
-      expect(await store.reschedule("july", { notBefore: at, instantOf: null })).toBe(1);
+      expect(await store.reschedule("july", { notBefore: at, times: null })).toBe(1);
       expect(await expiresAt(store, "july")).toEqual([null]);
-      await store.reschedule("june", { notBefore: 0, instantOf: null });
+      await store.reschedule("june", { notBefore: 0, times: null });
       expect(await expiresAt(store)).toEqual([clock.now() + HOUR]);
       clock.pass(HOUR);
-      expect(await store.reschedule("june", { notBefore: at, instantOf: null })).toBe(0);
+      expect(await store.reschedule("june", { notBefore: at, times: null })).toBe(0);
       expect(await turn(store, 9)).toMatchObject({ claims: [], expired: 1 });
     });
 

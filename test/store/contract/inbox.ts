@@ -418,7 +418,7 @@ function storing(prepare: Prepare): void {
     const fields = [];
     for await (const page of store.messages("one", null)) fields.push(...page.map((each) => each.fields));
     expect(fields).toEqual([{}, {}, {}, { email: "a4@x.example" }, {}]);
-    expect(await store.reschedule("two", { notBefore: clock.now() + 1, instantOf: null })).toBe(3);
+    expect(await store.reschedule("two", { notBefore: clock.now() + 1, times: null })).toBe(3);
     expect(await store.cancel("one")).toEqual({ cancelled: 5, inFlight: 0 });
     const domains = await store.breakdown("two", new AbortController().signal, (lines) => lines.byDomain(5));
     expect(domains.rows).toMatchObject([{ domain: "x.example", total: 3 }]);

@@ -250,14 +250,12 @@ export function lists(prepare: Prepare): void {
         { email: "b@x.example" },
         { city: "Seoul", email: "c@x.example" },
       ]);
-      // A store may ask more than once for the time of a recipient.
-      const seen: Record<string, string | undefined> = {};
-      const instantOf = (fields: Record<string, string>) => (
-        (seen[fields["email"] ?? ""] = fields["city"]),
-        clock.now()
-      );
-      expect(await store.reschedule("june", { notBefore: clock.now(), instantOf })).toBe(3);
-      expect(seen).toEqual({ "a@x.example": undefined, "b@x.example": undefined, "c@x.example": "Seoul" });
+      const notBefore = clock.now();
+      const times = { column: "city", at: { Seoul: notBefore + 5 } };
+      expect(await store.reschedule("june", { notBefore, times })).toBe(3);
+      expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["a@x.example", "b@x.example"]);
+      clock.pass(5);
+      expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["c@x.example"]);
     });
 
     it("keeps suppressed addresses as suppressed messages", async () => {

@@ -81,15 +81,14 @@ function data(prepare: Prepare): void {
     await store.suppress([{ address: "b@x.example", reason: "manual", source: "test" }]);
     await counts(store, ["a@x.example", "b@x.example"], { data: given });
     await addList(store, [{ email: "c@x.example", fields: '["Asia/Seoul"]', notBefore: 0 }], { columns: ["zone"] });
-    const zones: unknown[] = [];
     const at = clock.now() + 1_000;
-    const instantOf = (fields: Record<string, string>) => (zones.push(fields), at);
-    expect(await store.reschedule("june", { notBefore: at, instantOf })).toBe(2);
-    expect(zones.slice(-2)).toEqual([{}, { zone: "Asia/Seoul" }]);
+    const times = { column: "zone", at: { "Asia/Seoul": at, "": at + 5 } };
+    expect(await store.reschedule("june", { notBefore: at, times })).toBe(2);
     clock.pass(1_000);
     await settle(store, failed((await turn(store, 1)).claims[0]));
     await store.unsuppress(["b@x.example"]);
     await store.retry("june", ["failed", "suppressed"]);
+    clock.pass(5);
     const { claims } = await turn(store, 9);
     const byEmail = Object.fromEntries(claims.map(({ email, fields }) => [email, fields]));
     expect(byEmail).toEqual({ "a@x.example": given[0], "b@x.example": given[1], "c@x.example": '["Asia/Seoul"]' });

@@ -89,7 +89,7 @@ function nothing(prepare: Prepare): void {
     const { open, clock } = await prepare();
     const store = await open();
     await bring(store, "a@x.example", REDIS);
-    await store.reschedule("june", { notBefore: clock.now() + 1_000, instantOf: null });
+    await store.reschedule("june", { notBefore: clock.now() + 1_000, times: null });
     expect(await toTell(store)).toEqual([]);
   });
 

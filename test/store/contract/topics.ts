@@ -1,10 +1,12 @@
 /** Topics as a whole, and what a person does to one. */
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../../src/errors.ts";
+import { TopicRefusedError } from "../../../src/store/rules/admit.ts";
 import { STATES, type Totals } from "../../../src/message.ts";
 import { NO_TOPIC } from "../../../src/message.ts";
 import type { Page, TopicFilter, TopicRow } from "../../../src/store/rows.ts";
 import {
+  addList,
   CONTENT,
   EVERYTHING,
   failed,
@@ -187,7 +189,7 @@ function unknownTopics(prepare: Prepare): void {
       () => store.totals("june"),
       () => store.cancel("june"),
       () => store.retry("june", ["failed"]),
-      () => store.reschedule("june", { notBefore: 1, instantOf: null }),
+      () => store.reschedule("june", { notBefore: 1, times: null }),
       () => store.pause("june", null),
       () => store.resume("june"),
       () => store.columns("june"),
@@ -346,12 +348,12 @@ function rescheduling(prepare: Prepare): void {
     await ingest(store, PEOPLE);
     const [claim] = (await turn(store, 1)).claims;
     const later = clock.now() + 5000;
-    expect(await store.reschedule("june", { notBefore: later, instantOf: null })).toBe(4);
+    expect(await store.reschedule("june", { notBefore: later, times: null })).toBe(4);
     await settle(store, sent(claim));
     expect((await turn(store, 9)).claims).toEqual([]);
     expect((await store.topics())[0]?.notBefore).toBe(later);
-    const instantOf = (fields: Record<string, string>) => later + (fields["email"] === "b@x.example" ? 1000 : 0);
-    expect(await store.reschedule("june", { notBefore: later, instantOf })).toBe(4);
+    const times = { column: "email", at: { "b@x.example": later + 1000 } };
+    expect(await store.reschedule("june", { notBefore: later, times })).toBe(4);
     clock.pass(5000);
     expect((await turn(store, 9)).claims.map((each) => each.email)).toEqual(PEOPLE.slice(2));
     clock.pass(1000);
@@ -366,33 +368,47 @@ function rescheduling(prepare: Prepare): void {
     await settle(store, putBackFor(claim, 60_000));
     await ingest(store, ["b@x.example"], { at: clock.now() + 60_000 });
     expect(await store.outlook(EVERYTHING)).toMatchObject({ due: 0, nextDueInMs: 60_000 });
-    expect(await store.reschedule("june", { notBefore: 0, instantOf: null })).toBe(2);
+    expect(await store.reschedule("june", { notBefore: 0, times: null })).toBe(2);
     expect((await store.topic("june"))?.notBefore).toBeNull();
     expect(await store.outlook(EVERYTHING)).toEqual({ due: 2, late: 0, nextDueInMs: null });
   });
 
-  it("of nothing pending moves nobody, and opens no cancelled topic", async () => {
+  it("of a cancelled topic is refused, and of nothing pending moves nobody", async () => {
     const { open, clock } = await prepare();
     const store = await open();
     await ingest(store, PEOPLE);
     await store.cancel("june");
-    expect(await store.reschedule("june", { notBefore: clock.now(), instantOf: null })).toBe(0);
-    expect(await store.totals("june")).toMatchObject({ cancelled: 5 });
+    const before = await store.topic("june");
+    await expect(store.reschedule("june", { notBefore: clock.now(), times: null })).rejects.toMatchObject({
+      constructor: TopicRefusedError,
+      refused: { topic: "june", refusal: "cancelled" },
+    });
+    expect(await store.topic("june")).toEqual(before);
     expect((await turn(store, 9)).claims).toEqual([]);
+    await ingest(store, ["a@x.example"], { topic: "july" });
+    await settle(store, sent((await turn(store, 1)).claims[0]));
+    expect(await store.reschedule("july", { notBefore: clock.now(), times: null })).toBe(0);
   });
 
-  it("that fails for one recipient moves none", async () => {
+  it("gives whoever has an unknown value, or no such column, the earliest time", async () => {
     const { open, clock } = await prepare();
     const store = await open();
-    await ingest(store, PEOPLE, { at: clock.now() + 1_000 });
-    const before = await everything(store);
-    const instantOf = ({ email }: Record<string, string>) => {
-      if (email === "c@x.example") throw new Error("no such zone");
-      return clock.now() + 9_000;
-    };
-    await expect(store.reschedule("june", { notBefore: clock.now() + 9_000, instantOf })).rejects.toThrow("zone");
-    expect(await everything(store)).toEqual(before);
-    expect(await store.outlook(EVERYTHING)).toEqual({ due: 0, late: 0, nextDueInMs: 1_000 });
+    const at = clock.now() + 1_000;
+    const zones = [" Asia/Seoul ", "__proto__", "constructor", ""];
+    const rows = zones.map((zone, index) => ({
+      email: `z${index}@x.example`,
+      fields: JSON.stringify([zone]),
+      notBefore: 0,
+    }));
+    await addList(store, rows, { columns: ["zone"] });
+    await ingest(store, ["a@x.example"]);
+    const times = { column: "zone", at: { "Asia/Seoul": at + 9, "Europe/Berlin": at } };
+    expect(await store.reschedule("june", { notBefore: at, times })).toBe(5);
+    clock.pass(1_000);
+    const others = ["z1@x.example", "z2@x.example", "z3@x.example", "a@x.example"];
+    expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(others);
+    clock.pass(9);
+    expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["z0@x.example"]);
   });
 }
 

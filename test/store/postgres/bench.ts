@@ -2,6 +2,7 @@
 import { expect, onTestFinished } from "vitest";
 import { NO_TOPIC, STATES } from "../../../src/message.ts";
 import { EVENT_COUNTERS, type EventCounter, MARK_OF } from "../../../src/store/rules/event-counters.ts";
+import { type Move, textOfMove } from "../../../src/store/move.ts";
 import { openStore } from "../../../src/store/postgres/store.ts";
 import type { Opened, Store } from "../../../src/store/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -40,6 +41,15 @@ async function prepareOn(name: LentName): Promise<PostgresBench> {
         schema,
         "update sm.topic set cancelled_at = $1::bigint, cancelling_at = $1 where name = 'june'",
         clock.now(),
+      );
+    },
+    async leaveMoving(move: Move) {
+      await rows(
+        schema,
+        "update sm.topic set not_before = $1::bigint, moving_at = $2::bigint, moving_to = $3 where name = 'june'",
+        move.notBefore,
+        clock.now(),
+        textOfMove(move),
       );
     },
     async dispose() {

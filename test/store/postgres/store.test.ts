@@ -304,11 +304,11 @@ function servers(): void {
     await ingest(store, addresses(20_000));
     const stop = await endConnections(url);
     onTestFinished(stop);
-    const instantOf = ({ email = "" }: Record<string, string>) => Date.UTC(2040, 1, 1) + email.length;
-    expect(await store.reschedule("june", { notBefore: 1, instantOf: null })).toBe(20_000);
+    const at = Object.fromEntries(addresses(20_000).map((email) => [email, Date.UTC(2040, 1, 1) + email.length]));
+    expect(await store.reschedule("june", { notBefore: 1, times: null })).toBe(20_000);
     expect(await store.cancel("june")).toEqual({ cancelled: 20_000, inFlight: 0 });
     expect(await store.retry("june", ["cancelled"])).toBe(20_000);
-    expect(await store.reschedule("june", { notBefore: 1, instantOf })).toBe(20_000);
+    expect(await store.reschedule("june", { notBefore: 1, times: { column: "email", at } })).toBe(20_000);
     expect(await messagesOf(store)).toHaveLength(20_000);
     await stop();
     expect(await store.totals("june")).toMatchObject({ pending: 20_000, cancelled: 0 });

@@ -163,7 +163,7 @@ function streams(): void {
     await list(addresses(700, 5_000));
     await request("june", ["last@x.example"]);
     expect((await messagesOf(store)).map(({ email }) => email)).toEqual(expected);
-    expect(await store.reschedule("june", { notBefore: bench.clock.now() + 9, instantOf: null })).toBe(expected.length);
+    expect(await store.reschedule("june", { notBefore: bench.clock.now() + 9, times: null })).toBe(expected.length);
     expect(await store.cancel("june")).toMatchObject({ cancelled: expected.length });
     expect(await store.totals("july")).toMatchObject({ pending: 14, cancelled: 0 });
     await expectWhole(bench);
@@ -215,7 +215,7 @@ function texts(): void {
         () => store.retry(name, ["failed"]),
         () => store.pause(name, null),
         () => store.resume(name),
-        () => store.reschedule(name, { notBefore: 0, instantOf: null }),
+        () => store.reschedule(name, { notBefore: 0, times: null }),
         () => store.columns(name),
         () => store.messages(name, null).next(),
         () => store.failedMessages(name, 9),

@@ -197,7 +197,7 @@ class World {
     if (kind === "cancel") await store.cancel(name);
     if (kind === "retry") await store.retry(name, RETRIABLE);
     const notBefore = this.#bench.clock.now() + SPAN_MS;
-    if (kind === "reschedule") await store.reschedule(name, { notBefore, instantOf: null });
+    if (kind === "reschedule") await orRefused(store.reschedule(name, { notBefore, times: null }));
   }
 }
 

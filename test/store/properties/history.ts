@@ -284,9 +284,13 @@ class World {
 
   async #reschedule(store: Store, name: string): Promise<void> {
     const notBefore = this.#clock.now() + LATER_MS;
+    if (this.#cancelled.has(name)) {
+      await expect(store.reschedule(name, { notBefore, times: null })).rejects.toThrow(TopicRefusedError);
+      return;
+    }
     const moved = this.#of(name).filter((message) => message.state === "pending");
     for (const message of moved) message.notBefore = notBefore;
-    expect(await store.reschedule(name, { notBefore, instantOf: null })).toBe(moved.length);
+    expect(await store.reschedule(name, { notBefore, times: null })).toBe(moved.length);
   }
 
   async #retry(store: Store, name: string | null, states: State[]): Promise<void> {

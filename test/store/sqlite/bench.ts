@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { STATES } from "../../../src/message.ts";
 import { type Connection, Database } from "../../../src/store/sqlite/driver.ts";
+import { type Move, textOfMove } from "../../../src/store/move.ts";
 import { openStore, type SqliteStore } from "../../../src/store/sqlite/store.ts";
 import type { Opened, Store } from "../../../src/store/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -53,6 +54,13 @@ async function prepareIn(parent: string, options: { toRead?: boolean } = {}): Pr
         db
           .prepare("update topic set cancelled_at = @now, cancelling_at = @now where name = 'june'")
           .run({ now: clock.now() }),
+      );
+    },
+    async leaveMoving(move: Move) {
+      inspect(path, (db) =>
+        db
+          .prepare("update topic set not_before = ?, moving_at = ?, moving_to = ? where name = 'june'")
+          .run(move.notBefore, clock.now(), textOfMove(move)),
       );
     },
     async dispose() {

@@ -119,6 +119,11 @@ const ofTopic =
   async ({ other }) =>
     (await other.topic("june")) === null ? undefined : act(other);
 
+const orRefused = (work: Promise<unknown>): Promise<unknown> =>
+  work.catch((error: unknown) => {
+    if (!(error instanceof TopicRefusedError)) throw error;
+  });
+
 const answer = (settlementOf: (claim: Claim) => Settlement): Deed => ({
   by: (before) => (before === "in_doubt" ? ["late answer"] : ["answer"]),
   act: async ({ sender, claim }) => claim && settle(sender, settlementOf(claim)),
@@ -169,9 +174,7 @@ const DEEDS: Record<string, Deed> = {
     // It first puts in doubt what dead processes left: after so long the lease of the sender may be over.
     by: by("start afresh", "process died"),
     act: ofTopic((store) =>
-      store.startAfresh("june", { signal: new AbortController().signal, notBefore: null }).catch((error: unknown) => {
-        if (!(error instanceof TopicRefusedError)) throw error;
-      }),
+      orRefused(store.startAfresh("june", { signal: new AbortController().signal, notBefore: null })),
     ),
   },
   sent: answer(sent),
@@ -250,7 +253,7 @@ const DEEDS: Record<string, Deed> = {
   unsuppress: { by: by(), act: ({ other }) => other.unsuppress([EMAIL]) },
   reschedule: {
     by: by(),
-    act: ofTopic((store) => store.reschedule("june", { notBefore: 0, instantOf: null })),
+    act: ofTopic((store) => orRefused(store.reschedule("june", { notBefore: 0, times: null }))),
   },
   ...Object.fromEntries(
     RETRIABLE.map((state): [string, Deed] => [

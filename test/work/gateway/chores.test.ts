@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { FastifyBaseLogger } from "fastify";
-import { AwayError, StoppedError } from "../../../src/errors.ts";
+import { AwayError, InterruptedError, StoppedError } from "../../../src/errors.ts";
 import type { Gateway } from "../../../src/serve/gateway.ts";
 import { systemClock } from "../../../src/time/clock.ts";
 import { type AccountWatch, createAccountWatch } from "../../../src/work/account-watch.ts";
@@ -122,6 +122,44 @@ it("a chore that takes longer than its interval is not begun again meanwhile", a
   await endChores();
 });
 
+it("what others left half done is finished every ten seconds, and the end waits until that has stopped", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const seen: string[] = [];
+  const finishOthersWork = async (signal: AbortSignal) => {
+    seen.push("begun");
+    if (seen.length < 3) return;
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    seen.push("stopped");
+    throw new InterruptedError();
+  };
+  const store = {
+    finishOthersWork,
+    matchKeptEvents: async () => undefined,
+    totals: async () => ({ pending: 0, sending: 0, in_doubt: 0 }),
+  };
+  const sender = {
+    status: () => ({ run: { sent: 0, failed: 0, expired: 0, throttled: 0, retried: 0 }, perSecond: 1 }),
+  };
+  const warned: unknown[] = [];
+  const endChores = startChores(
+    { store, sender, clock: systemClock } as unknown as Gateway,
+    { refresh: async () => undefined } as unknown as AccountWatch,
+    { observe: () => undefined } as unknown as Telemetry,
+    { info: () => undefined, debug: () => undefined, warn: (line: unknown) => warned.push(line) } as never,
+  );
+  await vi.advanceTimersByTimeAsync(9_999);
+  expect(seen).toEqual([]);
+  await vi.advanceTimersByTimeAsync(20_001);
+  expect(seen).toEqual(["begun", "begun", "begun"]);
+  const ended = endChores().then(() => seen.push("ended"));
+  await vi.advanceTimersByTimeAsync(1_000);
+  await ended;
+  expect(seen.slice(3)).toEqual(["stopped", "ended"]);
+  expect(warned).toEqual([]);
+});
+
 it.each([
   ["cannot be written", new StoppedError("the disk is full"), ["the disk is full"]],
   ["is away, which the loop says", new AwayError("cannot reach the database"), []],
@@ -142,7 +180,7 @@ it.each([
     warn: (fields: { err: Error }) => warned.push(fields.err.message),
   };
   const endChores = startChores(
-    { store: { matchKeptEvents: away, totals: away }, sender, clock } as unknown as Gateway,
+    { store: { matchKeptEvents: away, totals: away, finishOthersWork: away }, sender, clock } as unknown as Gateway,
     { refresh: async () => undefined } as unknown as AccountWatch,
     { observe: () => undefined } as unknown as Telemetry,
     log as unknown as FastifyBaseLogger,

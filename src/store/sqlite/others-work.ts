@@ -1,0 +1,19 @@
+/** Finishes what processes that died were doing to topics. */
+import { isAbandoned } from "../rules/cancelling.ts";
+import { finishCancel } from "./cancel.ts";
+import type { Job } from "./connection.ts";
+import { finishMove } from "./reschedule.ts";
+
+/** As `Topics.finishOthersWork`. */
+export async function finishOthersWork(job: Job, signal: AbortSignal): Promise<void> {
+  const { db, clock } = job;
+  const begun = (column: "cancelling_at" | "moving_at") =>
+    db
+      .prepare<[], { id: number; at: number }>(
+        `select id, ${column} as at from topic where ${column} is not null order by id`,
+      )
+      .all()
+      .filter(({ at }) => isAbandoned(at, clock.now()));
+  for (const { id } of begun("cancelling_at")) await finishCancel(job, id, signal);
+  for (const { id } of begun("moving_at")) await finishMove(job, id, signal);
+}
