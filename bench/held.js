@@ -25,7 +25,7 @@ export async function run([count = "1000000", only = "import,schedule,cancel,ret
     const csv = await writeCampaign(folder, Number(count));
     const about = ["--db", db, "--json"];
     // Makes the file.
-    await cli(["suppress", "somebody@example.com", ...about]);
+    await cli(["suppress", "add", "somebody@example.com", ...about]);
     const commands = {
       import: ["import", csv, "--topic", "campaign", ...about],
       schedule: ["schedule", "--topic", "campaign", "--at", "+1h", ...about],
