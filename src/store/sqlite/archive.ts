@@ -152,6 +152,12 @@ function refuseWhenAtWork(db: Connection, path: string): void {
     .get();
   if (cancelling !== undefined)
     throw new UserError(`topic ${cancelling} of ${path} is being cancelled`, "run the same command again in a minute");
+  const arriving = db.prepare<[], string>("select topic from arriving limit 1").pluck().get();
+  if (arriving !== undefined)
+    throw new UserError(
+      `a list is being put into topic ${arriving} of ${path}`,
+      "run the same command again when it is there",
+    );
   // What was handed over to a broker goes on there, whichever place the job is in.
   const flying = db
     .prepare(`select count(*) from message where state = 'sending' and claimed_by <> ${NOBODY}`)

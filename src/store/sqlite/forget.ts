@@ -44,8 +44,15 @@ async function begin(job: Job, inParts: RunPart, jobId: string, address: string)
        cross join message m on m.id = own.message_id
      where m.state in ('pending', 'sending') group by t.id order by t.id`,
   );
+  // What is on its way will wait.
+  const readArriving = db.prepare<[{ address: string }], { topic: string; pending: number; sending: number }>(
+    `select a.topic, 1 as pending, 0 as sending from arriving a
+       cross join recipient own on own.address = @address and own.topic_id = a.topic_id
+       cross join message m on m.id = own.message_id
+     where m.state = 'pending' order by a.topic_id`,
+  );
   const waiting = (): Forgetting | null => {
-    const topics = read.all({ address });
+    const topics = [...read.all({ address }), ...readArriving.all({ address })];
     return topics.length > 0 ? { kind: "waiting", topics } : null;
   };
   const keep = db.prepare(

@@ -65,12 +65,19 @@ async function assemble(job: Job, toRead: boolean): Promise<Opened<SqliteStore>>
     const { store, recover } = await createStore(job, toRead);
     const recovered = elsewhere === null ? await recover() : 0;
     // Who only asks does not wait for it.
-    if (elsewhere === null && !toRead) await (await import("./cancel.ts")).finishCancels(job);
+    if (elsewhere === null && !toRead) await finishOthersWork(job);
     return { ...atTheEdge(store, (error) => explained(error, db)), recovered, elsewhere };
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+/** Ends what dead processes have left half done. */
+async function finishOthersWork(job: Job): Promise<void> {
+  const [{ finishCancels }, { dropDeadArrivals }] = await Promise.all([import("./cancel.ts"), import("./arrivals.ts")]);
+  await finishCancels(job);
+  await dropDeadArrivals(job);
 }
 
 function explained(error: unknown, db: Connection): unknown {

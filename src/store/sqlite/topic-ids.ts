@@ -25,3 +25,6 @@ export function openTopicOf(db: Connection, topic: string): number {
   }
   return topicId;
 }
+
+/** SQL for the id of the next topic. A list that is on its way has one of which no topic tells yet. */
+export const NEXT_TOPIC = `(select 1 + max(ifnull((select max(id) from topic), 0), ifnull((select max(topic_id) from arriving), 0)))`;

@@ -119,7 +119,7 @@ function createPages(db: Connection): (after: number) => Sized[] {
  */
 function createContentRemover(db: Connection): (unused: readonly Sized[], used: UsedIds) => number {
   // Few are asked about, so that the topics are passed over fast.
-  const others = ["topic", "template"].map((table) =>
+  const others = ["topic", "arriving", "template"].map((table) =>
     db
       .prepare<[string], number>(`select content_id from ${table} where content_id in (select value from json_each(?))`)
       .pluck(),
