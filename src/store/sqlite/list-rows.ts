@@ -6,6 +6,7 @@ import { OWN_VARIANT } from "../rules/variant.ts";
 import type { Endpoint, ListTarget } from "../rows.ts";
 import type { Connection } from "./connection.ts";
 import { suppressedSql } from "./suppressed.ts";
+import type { Source } from "./unknown-rows.ts";
 
 /** What decides whom suppressions keep from getting a list, as parameters. */
 export interface Stoppable {
@@ -60,6 +61,7 @@ export function addIngest(
 
 /** Some of the staged rows, both ends included. */
 export interface StagedRange {
+  table: Source["table"];
   from: number;
   to: number;
   /** True: each of them has a recipient of its own. */
@@ -70,7 +72,7 @@ export interface StagedRange {
 export function addMessages(
   db: Connection,
   list: ListRows,
-  { areAllNew, from, to }: StagedRange,
+  { table, areAllNew, from, to }: StagedRange,
 ): { added: number; suppressed: number } {
   const isNew = areAllNew
     ? ""
@@ -81,7 +83,7 @@ export function addMessages(
   const insert = db.prepare(
     `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, expires_in, expires_at, state)
      select @base + s.id, @topicId, @contentId, @ingestId, ifnull(s.email, s.address), s.fields, @priority, s.not_before, @expiresIn, ${expiresAtSql("s.not_before", "@expiresIn", "@now")}, ${state}
-     from staged.row s where s.id between @from and @to ${isNew} order by s.id`,
+     from ${table} s where s.id between @from and @to ${isNew} order by s.id`,
   );
   let added = 0;
   withoutChecks(db, () => (added = insert.run({ ...list, from, to }).changes));

@@ -7,7 +7,8 @@ import { addIngest, addMessages, IS_SUPPRESSED, listRowsOf, type Stoppable, stop
 import { addToNewTopic } from "./long-lists.ts";
 import { createLastIdReader } from "./numbering.ts";
 import { createEndpoints } from "./endpoints.ts";
-import { createStagedRows } from "./staged-rows.ts";
+import { createStagedRows, type StagedRows } from "./staged-rows.ts";
+import { allOf, fewUnknown, type Source } from "./unknown-rows.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ForecastMail, ListCounts, ListForecast, ListTarget } from "../rows.ts";
 import type { Lists, Staging } from "../store.ts";
@@ -28,8 +29,11 @@ export function createLists(job: Job): Lists {
         add: async (staged) => rows.add(staged),
         forecast: async (topic, mail = {}) => forecast(db, topic, mail),
         async commit(target) {
-          const atOnce = () => transaction(job, () => merge(target, rows.count));
           const isLong = rows.count > MANY;
+          const atOnce = async () => {
+            const few = isLong ? await unknownOf(db, rows, target) : allOf(rows);
+            return transaction(job, () => merge(target, rows, few));
+          };
           const counts = (isLong ? await addToNewTopic(job, topics, target, rows) : null) ?? (await atOnce());
           rows.discard();
           // SQLite skips it silently while others read.
@@ -43,25 +47,34 @@ export function createLists(job: Job): Lists {
   };
 }
 
+async function unknownOf(db: Connection, rows: StagedRows, { topic }: ListTarget): Promise<Source> {
+  const topicId = db.prepare<[string], number>("select id from topic where name = ?").pluck().get(topic);
+  return topicId === undefined ? allOf(rows) : fewUnknown(db, rows, topicId);
+}
+
 /** Makes a function that puts the staged rows into their topic: recipients, messages, counters. To be called in a transaction. */
 function createMerge(
   db: Connection,
   clock: Clock,
   open: (target: ListTarget) => TopicPlace,
-): (target: ListTarget, staged: number) => ListCounts {
+): (target: ListTarget, rows: StagedRows, few: Source) => ListCounts {
   const readLastId = createLastIdReader(db);
-  return (target, staged) => {
+  return (target, rows, few) => {
     const place = open(target);
     const { topicId } = place;
     const base = readLastId();
-    const added = addRecipients(db, { topicId, base });
+    const { count: staged } = rows;
+    // Another topic may have the name by now.
+    const source = few.topicId === topicId ? few : allOf(rows);
+    const added = addRecipients(db, { topicId, base }, source);
     // A topic that was there for the real thing becomes a rehearsal with the first mail that leaves, not by being looked at.
     if (added === 0) return { added, duplicates: staged, suppressed: 0 };
     if (target.endpoint === "sandbox") enterRehearsal(db, topicId);
     const now = clock.now();
     const ingestId = addIngest(db, target, { topicId, first: base + 1, last: base + staged }, now);
     const list = listRowsOf(target, { ...place, ingestId, base }, now);
-    const { suppressed } = addMessages(db, list, { from: 1, to: staged, areAllNew: added === staged });
+    const range = { table: source.table, from: 1, to: staged };
+    const { suppressed } = addMessages(db, list, { ...range, areAllNew: added === source.count });
     // Duplicates at the end of the list have no messages. The next list gets their ids, and ranges must not overlap.
     if (added < staged)
       db.prepare("update ingest set last_id = (select max(id) from message) where id = ?").run(ingestId);
@@ -79,12 +92,16 @@ function enterRehearsal(db: Connection, topicId: number): void {
 }
 
 /** Adds recipients. Returns how many the topic did not have yet. */
-function addRecipients(db: Connection, { topicId, base }: { topicId: number; base: number }): number {
+function addRecipients(
+  db: Connection,
+  { topicId, base }: { topicId: number; base: number },
+  { table }: Source,
+): number {
   // Sorted rows fill the tree from left to right, which is much faster than at random.
   return db
     .prepare(
       `insert into recipient (address, topic_id, variant, message_id)
-       select address, ?, ${OWN_VARIANT}, ? + id from staged.row where true order by address, id on conflict do nothing`,
+       select address, ?, ${OWN_VARIANT}, ? + id from ${table} where true order by address, id on conflict do nothing`,
     )
     .run(topicId, base).changes;
 }

@@ -136,8 +136,8 @@ function createMessageParts(
   const counters = createCounters(db);
   let done = 0;
   return (rows) => {
-    const range = { from: done + 1, to: Math.min(done + rows, staged), areAllNew };
-    const { added, suppressed } = addMessages(db, list, range);
+    const range = { from: done + 1, to: Math.min(done + rows, staged) };
+    const { added, suppressed } = addMessages(db, list, { table: "staged.row", ...range, areAllNew });
     counters.begin();
     counters.add(list.topicId, "pending", added - suppressed);
     counters.add(list.topicId, "suppressed", suppressed);

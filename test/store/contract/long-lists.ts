@@ -61,6 +61,28 @@ export function longLists(prepare: Prepare): void {
     await expectSound(store, clock);
   });
 
+  it("that have grown add those who are new, once and in their order", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const people = addresses();
+    await ingest(store, people);
+    await counts(store, ["posted@x.example"]);
+    await store.suppress([{ address: "new7@x.example", reason: "manual", source: "test" }]);
+    const grown = people.flatMap((email, n) => (n % 1_000 === 7 ? [email, `New${n}@x.example`] : [email]));
+    const list = [...grown, "new1007@x.example", "posted@x.example", "last@x.example", "NEW7@x.example"];
+    const fresh = Array.from({ length: 12 }, (_, n) => `New${n * 1_000 + 7}@x.example`);
+    const counted = { added: 12, duplicates: list.length - 13, suppressed: 1 };
+    expect(await foresee(store, list)).toEqual(counted);
+    expect(await addList(store, rowsOf(list))).toEqual(counted);
+    const all = (await messagesOf(store, "june")).map(({ email }) => email);
+    expect(all).toEqual([...people, "posted@x.example", ...fresh, "last@x.example"]);
+    expect(await addList(store, rowsOf(list))).toEqual({ added: 0, duplicates: list.length, suppressed: 0 });
+    // More than half of this one is new.
+    const other = addresses(2 * LONG);
+    expect(await addList(store, rowsOf(other))).toEqual({ added: LONG, duplicates: LONG, suppressed: 0 });
+    await expectSound(store, clock);
+  });
+
   it("are rehearsed from the beginning when they are meant for the sandbox", async () => {
     const { open, clock } = await prepare();
     const store = await open();

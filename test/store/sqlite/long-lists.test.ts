@@ -1,14 +1,16 @@
 /** A long list goes into a job file in parts. Whatever happens between two of them, all of it is there in the end, or nothing. */
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { InterruptedError } from "../../../src/errors.ts";
 import { openArchive } from "../../../src/store/sqlite/archive.ts";
 import { NO_WAITING } from "../../../src/store/sqlite/connection.ts";
+import { Database } from "../../../src/store/sqlite/driver.ts";
 import { openStore } from "../../../src/store/sqlite/store.ts";
 import type { ListCounts } from "../../../src/store/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { commit, CONTENT, ingest, messagesOf, refusalOf, sent, settle, turn } from "../../support/store-actions.ts";
+import { systemClock } from "../../../src/time/clock.ts";
 import { content, counts } from "../bench.ts";
 import { expectSound } from "../sound.ts";
 import { expectSoundFile, inspect, prepareSqlite, rows, type SqliteBench } from "./bench.ts";
@@ -218,6 +220,24 @@ it("a person whom it names is forgotten while there is no message to him yet, an
   });
   expect(await one.totals("june")).toMatchObject({ pending: LONG - 1, suppressed: 1 });
   await expectSound(one, clock);
+});
+
+it("goes as a whole into a new topic when the one that it was compared with has another name by then", async () => {
+  const { path, clock, open } = await prepareSqlite();
+  const store = await openStore(path, systemClock);
+  await ingest(store, people);
+  const other = new Database(path);
+  other.exec("begin immediate");
+  const adding = ingest(store, people);
+  // By now it was compared, and waits for the file.
+  await sleep(500);
+  other.exec("update topic set name = 'june (rehearsal)' where name = 'june'");
+  other.exec("commit");
+  other.close();
+  expect(await adding).toEqual({ added: LONG, duplicates: 0, suppressed: 0 });
+  await store.close();
+  await expectSound(await open(), clock);
+  expectSoundFile(path);
 });
 
 it("gives its messages the ids that they would have otherwise, and back those that it does not need", async () => {
