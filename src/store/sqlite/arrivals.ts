@@ -6,10 +6,11 @@ import { setImmediate } from "node:timers/promises";
 import type { Endpoint } from "../rows.ts";
 import { type State, STATES } from "../../message.ts";
 import { LAST_CHARACTER } from "../common-sql.ts";
-import { createParts, type PartSizes, type RunPart } from "../parts.ts";
+import { createParts, type RunPart } from "../parts.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createLastIdReader } from "./numbering.ts";
 import { createHolders, type Holder } from "./processes.ts";
+import { PART_SIZES } from "./ranges.ts";
 
 /** Where a list goes. Its messages get ids from `first` on, in the order of its rows. */
 export interface Arrival {
@@ -87,9 +88,6 @@ export function createArrivals({ db, clock }: Pick<Job, "db" | "clock">): Arriva
   };
 }
 
-/** Parts that hold others up for as long as those of other long work do. */
-const SIZES: PartSizes = { partMs: 25, most: 20_000, restShare: 0.5 };
-
 type Row = Pick<Arrival, "topicId" | "first" | "last"> & { dropped: 0 | 1 } & Holder;
 
 const ROW = "select topic_id as topicId, first_id as first, last_id as last, * from arriving";
@@ -99,11 +97,11 @@ export async function dropDeadArrivals(job: Job): Promise<void> {
   const { isDead } = createHolders(job.clock);
   const isOver = (row: Row) => row.dropped === 1 || isDead(row);
   const found = job.db.prepare<[], Row>(`${ROW} order by topic_id`).all().filter(isOver);
-  for (const row of found) await dropArrival(job, row, createParts(job.waiting.signal, SIZES), isOver);
+  for (const row of found) await dropArrival(job, row, createParts(job.waiting.signal, PART_SIZES), isOver);
 }
 
 /** The parts in which the process that put a list in removes it again. Only the second signal ends that. */
-export const createOwnParts = (job: Job): RunPart => createParts(job.waiting.hardSignal, SIZES);
+export const createOwnParts = (job: Job): RunPart => createParts(job.waiting.hardSignal, PART_SIZES);
 
 /**
  * Removes what is there of a list, and at last its row, if it is over by what the row says then. Several processes may do it at once.

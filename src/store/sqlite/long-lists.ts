@@ -11,18 +11,16 @@
  * Recipients come first: an address that is suppressed meanwhile has its message already, and that is suppressed, or gets it later,
  * and then it is so from the beginning. When it fails or the process is killed, what is there is removed (./arrivals.ts).
  */
-import { createParts, type PartSizes } from "../parts.ts";
+import { createParts } from "../parts.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListCounts, ListTarget } from "../rows.ts";
 import { createArrivals, createOwnParts, type Arrival, type Begun, dropArrival } from "./arrivals.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { addIngest, addMessages, type ListRows, listRowsOf } from "./list-rows.ts";
 import type { ListTopics } from "./list-topics.ts";
+import { PART_SIZES } from "./ranges.ts";
 import type { StagedRows } from "./staged-rows.ts";
 import { createCounters } from "./state-counters.ts";
-
-/** A list goes faster in larger parts than other work. */
-const SIZES: PartSizes = { partMs: 60, most: 20_000, restShare: 0.3 };
 
 /** Nothing comes of it: another topic has the name now, or others took us for dead. What is there has to be removed. */
 class InVain extends Error {
@@ -79,7 +77,7 @@ async function fill(
 ): Promise<ListCounts> {
   const { db } = job;
   const arrivals = createArrivals(job);
-  const inParts = createParts(job.waiting.signal, SIZES);
+  const inParts = createParts(job.waiting.signal, PART_SIZES);
   /** Does `work` to the next rows. It gets how many, and returns false when there are no more. */
   const part = (work: (rows: number) => boolean): Promise<boolean> =>
     inParts((rows, begun) =>
