@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { createWriteStream, rmSync } from "node:fs";
 import { Database } from "../dist/store/sqlite/driver.js";
 import { cli, machine, median, scratch, script, writeCampaign } from "./support.js";
-import { deliveryEvent, mailOf, sendEvent } from "./ses-events.js";
+import { deliveryEvent, mailOf, notification, sendEvent } from "./ses-events.js";
 
 export async function run([count = "300000", pairs = "3"]) {
   await scratch(async (folder) => {
@@ -49,21 +49,4 @@ async function writeEvents(file, db, eventOf) {
   await new Promise((resolve) => out.end(resolve));
   job.close();
   return file;
-}
-
-function notification(event, id) {
-  const host = "https://sns.us-east-1.amazonaws.com";
-  const topic = "arn:aws:sns:us-east-1:123456789012:ses-events";
-  return {
-    Type: "Notification",
-    MessageId: `fcfc3882-b356-4246-96f1-${String(id).padStart(12, "0")}`,
-    TopicArn: topic,
-    Subject: "Amazon SES Email Event Notification",
-    Message: `${JSON.stringify(event)}\n`,
-    Timestamp: "2026-03-02T10:11:27.306Z",
-    SignatureVersion: "1",
-    Signature: `${"Ab3/".repeat(85)}Ag==`,
-    SigningCertURL: `${host}/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem`,
-    UnsubscribeURL: `${host}/?Action=Unsubscribe&SubscriptionArn=${topic}:861f14fa-4803-4c34-bb6c-74bb67524947`,
-  };
 }

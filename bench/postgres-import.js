@@ -14,7 +14,7 @@ export async function run([count = "1000000", pairs = "3"]) {
       for (let pair = 0; pair < Number(pairs); pair++) {
         await client.query("drop schema if exists ses_mail cascade");
         // Makes the schema.
-        await cli(["suppress", "somebody@example.com", "--db", url]);
+        await cli(["suppress", "add", "somebody@example.com", "--db", url]);
         const first = await beside(url, () => cli(["import", csv, "--db", url, "--json"]));
         const second = await cli(["import", csv, "--db", url, "--json"]);
         const copied = await bareCopy(client, count);

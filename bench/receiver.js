@@ -2,14 +2,23 @@
 import { createServer } from "node:http";
 import process from "node:process";
 
-// `watch`: addresses that begin with it are remembered with the instant (ms since the epoch) of their call.
-const { allowed = Infinity, latencyMs = 0, rate = 1_000_000, watch = null } = JSON.parse(process.argv[2] ?? "{}");
+// `watch`: addresses that begin with it are remembered with the instant (ms since the epoch) of their call. `firstOnly`: of the accepted
+// calls only the first is remembered, because there will be millions.
+const {
+  allowed = Infinity,
+  latencyMs = 0,
+  rate = 1_000_000,
+  watch = null,
+  firstOnly = false,
+} = JSON.parse(process.argv[2] ?? "{}");
 const ACCOUNT = JSON.stringify({
   SendQuota: { Max24HourSend: -1, MaxSendRate: rate, SentLast24Hours: 0 },
   SendingEnabled: true,
   ProductionAccessEnabled: true,
   EnforcementStatus: "HEALTHY",
 });
+/** Ids as long as those of SES, because they are kept and indexed. */
+const PREFIX = "0100019cadc69a80-e882f9d0-8719-4f02-bf30-";
 let accepted = [];
 let throttled = [];
 let lastSecond = [];
@@ -28,9 +37,9 @@ createServer((request, response) => {
       response.writeHead(429, { "content-type": "application/json", "x-amzn-ErrorType": "TooManyRequestsException" });
       return response.end('{"message":"Maximum sending rate exceeded."}');
     }
-    accepted.push(at);
+    if (!firstOnly || accepted.length === 0) accepted.push(at);
     if (allowed !== Infinity) lastSecond.push(at);
-    const answer = () => response.end(`{"MessageId":"bench-${++count}"}`);
+    const answer = () => response.end(`{"MessageId":"${PREFIX}${String(++count).padStart(12, "0")}-000000"}`);
     if (latencyMs > 0) setTimeout(answer, latencyMs);
     else answer();
   });
@@ -49,7 +58,8 @@ function lookInto(request, at) {
 }
 
 process.on("message", () => {
-  process.send({ accepted, throttled, watched });
+  const firstAt = accepted.length === 0 ? null : performance.timeOrigin + accepted[0];
+  process.send({ accepted, throttled, watched, firstAt });
   watched = [];
   accepted = [];
   throttled = [];

@@ -15,6 +15,7 @@ const SUPPORT = new Set([
   "naive-import.js",
   "naive-ingest.js",
   "neighbour.js",
+  "sqlite-shell.js",
   "postgres-server.js",
   "postgres-turner.js",
 ]);

@@ -9,13 +9,17 @@ import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("../bin/ses-mail.js", import.meta.url));
 
-/** A folder that is gone when `work` ends. */
+/** A folder that is gone when `work` ends, and when somebody ends the benchmark. */
 export async function scratch(work) {
   const folder = mkdtempSync(join(tmpdir(), "ses-mail-bench-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  const leave = () => process.exit(130);
+  process.on("exit", remove).on("SIGINT", leave).on("SIGTERM", leave);
   try {
     return await work(folder);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    process.off("exit", remove).off("SIGINT", leave).off("SIGTERM", leave);
+    remove();
   }
 }
 
@@ -43,12 +47,10 @@ export async function writeCampaign(folder, count, { name = "campaign", htmlByte
   return csv;
 }
 
-/** Runs the CLI; resolves to its JSON answer, exit code, whole-process seconds and peak memory (MB). */
-export function cli(args, { env = {}, cwd } = {}) {
-  const started = performance.now();
-  // GNU time reads the peak from the kernel when the process ends.
-  const child = spawn("/usr/bin/env", ["time", "-f", "%M %U %S", process.execPath, CLI, ...args], {
-    cwd,
+/** Runs the CLI; resolves as `timed` does. */
+export function cli(args, { env = {}, ...options } = {}) {
+  return timed(process.execPath, [CLI, ...args], {
+    ...options,
     env: {
       ...process.env,
       AWS_EC2_METADATA_DISABLED: "true",
@@ -57,16 +59,27 @@ export function cli(args, { env = {}, cwd } = {}) {
       AWS_SECRET_ACCESS_KEY: "bench",
       ...env,
     },
-    stdio: ["ignore", "pipe", "pipe"],
   });
-  return collect(child, started);
 }
 
-function collect(child, started) {
+/**
+ * Runs a program with `input` on stdin; resolves to its JSON answer, exit code, whole-process seconds (wall and CPU) and peak memory
+ * (MB). `drops`: what it prints is read and not kept.
+ */
+export function timed(program, args, { input = "", drops = false, ...options } = {}) {
+  const started = performance.now();
+  // GNU time reads the peak from the kernel when the process ends.
+  const child = spawn("/usr/bin/env", ["time", "-f", "%M %U %S", program, ...args], {
+    stdio: [input === "" ? "ignore" : "pipe", "pipe", "pipe"],
+    ...options,
+  });
+  child.stdin?.end(input);
   return new Promise((resolve, reject) => {
     let stdout = "";
     let stderr = "";
-    child.stdout.on("data", (chunk) => (stdout += chunk));
+    child.stdout.on("data", (chunk) => {
+      if (!drops) stdout += chunk;
+    });
     child.stderr.on("data", (chunk) => (stderr += chunk));
     child.on("error", reject);
     child.on("close", (code) => {
@@ -108,11 +121,7 @@ export async function beside(location, work) {
 /** Runs a script beside this one; resolves to what it prints, as JSON. */
 export async function script(name, args, options = {}) {
   const file = fileURLToPath(new URL(name, import.meta.url));
-  const child = spawn("/usr/bin/env", ["time", "-f", "%M %U %S", process.execPath, file, ...args.map(String)], {
-    stdio: ["ignore", "pipe", "pipe"],
-    ...options,
-  });
-  return collect(child, performance.now());
+  return timed(process.execPath, [file, ...args.map(String)], options);
 }
 
 /** A receiver in its own process: answers SendEmail at once, or as `options` say, and keeps the instants. */
@@ -129,7 +138,7 @@ export async function receiver(options = {}) {
     });
   return {
     url: `http://127.0.0.1:${port}`,
-    /** Instants (ms) of every accepted call since the last `take`, and of every throttled one. */
+    /** Instants (ms) of every accepted call since the last `take`, and of every throttled one; when the first was accepted (ms since the epoch). */
     take: () => ask("take"),
     stop: () => child.kill(),
   };

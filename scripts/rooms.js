@@ -44,7 +44,7 @@ export const PLACES = {
   time: ["errors.ts", "nearest.ts"],
   "read-file.ts": ["errors.ts"],
   "dotenv.ts": ["errors.ts"],
-  "io.ts": ["time", "read-file.ts"],
+  "io.ts": ["time"],
 
   html: [],
   tracking: [...GROUND, "html"],
@@ -141,6 +141,7 @@ export const LIBRARIES = {
   pino: ["serve"],
   "prom-client": ["serve"],
   "string-width": ["terminal"],
+  undici: ["aws/connections.ts", "aws/http-handler.ts", "aws/undici.d.ts"],
   yaml: ["compose/content/yaml-settings.ts"],
 
   "node:child_process": ["work/show-mail.ts"],

@@ -1,7 +1,4 @@
 /** The program's connection to the process around it. */
-import { createReadStream } from "node:fs";
-import { addAbortSignal, Readable } from "node:stream";
-import { pathFrom } from "./read-file.ts";
 import type { Clock } from "./time/clock.ts";
 import { localTime } from "./time/local.ts";
 
@@ -29,16 +26,4 @@ export interface Io {
  */
 export function stamp({ clock }: Pick<Io, "clock">, stream: Output): string {
   return stream.isTTY === true ? "" : `${localTime(clock.now())} `;
-}
-
-/**
- * The bytes of a file (a relative path starts at `cwd`), or of stdin for `-`. The first signal ends the stream with an
- * `AbortError`, even while a pipe has nothing to give. Errors of the file system come from the stream, not from this
- * call.
- */
-export function openInput({ stdin, signal, cwd }: Io, file: string): Readable {
-  // The signal must end stdin itself: a wrapper around it cannot be ended while it waits for more.
-  if (file === "-") return Readable.from(addAbortSignal(signal, stdin as Readable));
-  // In pieces of 64 KiB, the default. The texts of larger ones are garbage that V8 collects late: 20 MB for a long list.
-  return addAbortSignal(signal, createReadStream(pathFrom(cwd, file)));
 }

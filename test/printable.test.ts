@@ -34,6 +34,21 @@ describe("printable", () => {
   });
 });
 
+test("whatever a text consists of, each of its characters is shown as it is by itself", () => {
+  const each = fc.oneof(
+    fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 1 }),
+    fc.string({ unit: "binary", maxLength: 1 }),
+  );
+  fc.assert(
+    fc.property(fc.array(each), (characters) => {
+      // The letter keeps a lone half from joining the one beside it.
+      const text = characters.join("a");
+      expect(printable(text)).toBe(characters.map(printable).join("a"));
+      expect(printableLines(text)).toBe(characters.map(printableLines).join("a"));
+    }),
+  );
+});
+
 test("printableLines keeps lines and tabs, and nothing else", () => {
   expect(printableLines("a\n\tb\r\n\u001b[m")).toBe("a\n\tb\\r\n\\x1b[m");
 });

@@ -3,16 +3,19 @@
  * handed on only when its last byte is there, so a time limit covers all of it; a request is written only when its connection
  * stands, and may be kept back until then; and it is known for sure whether anything was written.
  */
-import { type ClientRequest, type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Dispatcher } from "undici";
 import { withinLimit } from "../time/time-limit.ts";
-import { createReadyAgents, type ReadyAgents, type ReadyOptions } from "./ready-agent.ts";
+import { type Connection, Connections } from "./connections.ts";
 
 /**
  * Bytes of an answer. That of SendEmail has a hundred, a page of 1,000 suppressed addresses some 200 KB, and ten messages of SQS
  * have 1 MB, which JSON may make several times as long (SQS quotas, batched message size).
  */
 const MOST_BYTES = 8 * 1024 * 1024;
+
+/** The status of an answer to a request that is not read to its end (RFC 9110, 15.5.14). */
+const TOO_LARGE = 413;
 
 /** What a call wants to know of its request. */
 export interface Departing {
@@ -35,6 +38,11 @@ const WITHHELD = new WithheldError();
 /** The endpoint that somebody configured is none. */
 class EndpointError extends Error {
   override name = "EndpointError";
+}
+
+/** A request that nobody could send, as with a line break in a header. */
+class RequestError extends Error {
+  override name = "RequestError";
 }
 
 /** A request as the SDK hands it over (HttpRequest of @smithy/types). */
@@ -104,8 +112,9 @@ interface HandlerOptions {
 
 /** Makes a handler. A connection has to stand within 5 s. */
 export function createHandler({ maxSockets, exchangeMs }: HandlerOptions): Handler {
-  const agents = createReadyAgents(maxSockets);
-  const exchange = (request: Request, departing: Departing | undefined) => new OneExchange(request, agents, departing);
+  const servers = new Servers(maxSockets);
+  const exchange = (request: Request, departing: Departing | undefined) =>
+    new OneExchange(request, servers.of(request), departing);
   const within = async (request: Request, signal: AbortSignal | undefined) => {
     if (signal?.aborted) throw signal.reason as Error;
     const { answer, cancel } = exchange(request, departings.get(request));
@@ -121,7 +130,7 @@ export function createHandler({ maxSockets, exchangeMs }: HandlerOptions): Handl
     metadata: { handlerProtocol: "http/1.1" },
     updateHttpClientConfig: () => undefined,
     httpHandlerConfigs: () => ({}),
-    destroy: () => agents.destroy(),
+    destroy: () => servers.destroy(),
     handle(request, { abortSignal } = {}) {
       const signal = abortSignal as AbortSignal | undefined;
       if (exchangeMs === undefined) return within(request, signal);
@@ -132,80 +141,137 @@ export function createHandler({ maxSockets, exchangeMs }: HandlerOptions): Handl
   };
 }
 
-/** One request and its answer. */
-class OneExchange implements Exchange {
+/** The connections to each server that was asked for. Mostly it is the same one. */
+class Servers {
+  readonly #maxSockets: number;
+  readonly #all: { protocol: string; hostname: string; port: number | null; connections: Connections }[] = [];
+
+  constructor(maxSockets: number) {
+    this.#maxSockets = maxSockets;
+  }
+
+  /** @throws EndpointError and TypeError for what is no address of a server. */
+  of({ protocol, hostname, port: given }: Request): Connections {
+    const port = given ?? null;
+    const known = this.#all.find((one) => one.hostname === hostname && one.port === port && one.protocol === protocol);
+    if (known !== undefined) return known.connections;
+    if (protocol !== "https:" && protocol !== "http:") throw new EndpointError("the endpoint is no http or https URL");
+    const origin = new URL(`${protocol}//${hostname}${port === null ? "" : `:${port}`}`);
+    const connections = new Connections(origin, this.#maxSockets);
+    this.#all.push({ protocol, hostname, port, connections });
+    return connections;
+  }
+
+  destroy(): void {
+    for (const { connections } of this.#all) connections.destroy();
+  }
+}
+
+/** One request and its answer. undici calls its methods, from `onRequestStart` on. */
+class OneExchange implements Exchange, Dispatcher.DispatchHandler {
   readonly answer: Promise<Exchanged>;
   readonly #departing: Departing | undefined;
-  readonly #body: Request["body"];
+  readonly #connections: Connections;
+  readonly #request: Request;
+  readonly #chunks: Buffer[] = [];
   #resolve: (exchanged: Exchanged) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
-  #sent: ClientRequest | null = null;
-  #isWhole = false;
+  /** Null: none stands yet, or it is given back. */
+  #connection: Connection | null = null;
+  #controller: Dispatcher.DispatchController | null = null;
+  #head: { status: number; reason: string; headers: IncomingHttpHeaders } | null = null;
+  #bytes = 0;
+  #isOver = false;
 
-  constructor(request: Request, agents: ReadyAgents, departing: Departing | undefined) {
+  constructor(request: Request, connections: Connections, departing: Departing | undefined) {
+    this.#request = request;
+    this.#connections = connections;
     this.#departing = departing;
-    this.#body = request.body;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    try {
-      this.#begin(request, agents);
-    } catch (error) {
-      this.#reject(error);
-    }
+    if (this.#mayLeave()) connections.take((error, connection) => this.#begin(error, connection));
+    else this.#fail(WITHHELD);
   }
 
   readonly cancel = (reason: unknown): void => {
-    this.#reject(reason);
-    this.#sent?.destroy(reason as Error);
+    this.#fail(reason);
+    // This closes the connection. Without a controller nothing is written yet, and nothing will be.
+    this.#controller?.abort(reason as Error);
   };
 
-  #begin(request: Request, agents: ReadyAgents): void {
-    const isTls = request.protocol === "https:";
-    if (!isTls && request.protocol !== "http:") throw new EndpointError(`the endpoint is no http or https URL`);
-    if (!this.#mayLeave()) throw WITHHELD;
-    const options: RequestOptions & ReadyOptions = addressOf(request);
-    options.headers = request.headers;
-    options.agent = isTls ? agents.https : agents.http;
-    options.refusal = () => (this.#mayLeave() ? null : WITHHELD);
-    const sent = isTls ? httpsRequest(options) : httpRequest(options);
-    this.#sent = sent;
-    // Node is still busy with giving it the connection, and would finish the request a second time.
-    sent.on("socket", () => queueMicrotask(() => this.#leave(sent)));
-    if (this.#departing) sent.on("finish", this.#departing.onDeparted);
-    sent.on("error", this.#reject);
-    // An error is dear to make, and most requests close because all is well.
-    sent.on("close", () => void (this.#isWhole || this.#reject(lost())));
-    sent.on("response", (answer) => this.#read(answer, sent));
+  #fail(error: unknown): void {
+    this.#isOver = true;
+    this.#reject(error);
   }
 
   #mayLeave(): boolean {
-    return this.#departing === undefined || this.#departing.mayLeave();
+    return !this.#isOver && (this.#departing === undefined || this.#departing.mayLeave());
   }
 
-  #leave(sent: ClientRequest): void {
-    if (sent.destroyed) return;
-    if (!this.#mayLeave()) return void sent.destroy(WITHHELD);
+  #begin(error: Error | null, connection: Connection | undefined): void {
+    if (connection === undefined) return this.#fail(error);
+    if (!this.#mayLeave()) {
+      this.#fail(WITHHELD);
+      return this.#connections.give(connection);
+    }
+    this.#connection = connection;
+    const { method, path, query, headers, body = null } = this.#request;
+    const target = query === undefined ? path : path + queryText(query);
+    connection.client.dispatch({ method, path: target, headers: headers as string[], body }, this);
+  }
+
+  /** The request is written when this returns. When it throws, it is not, and the connection serves the next one. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // A client begins again with a request whose connection was lost in some ways. It may have arrived.
+    if (this.#controller !== null) throw lost();
+    if (!this.#mayLeave()) throw WITHHELD;
+    this.#controller = controller;
     this.#departing?.onLeaving();
-    sent.end(this.#body);
+    queueMicrotask(() => this.#tellDeparture());
   }
 
-  #read(answer: IncomingMessage, sent: ClientRequest): void {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    answer.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= MOST_BYTES) return void chunks.push(chunk);
-      this.#reject(new Error(`the answer is longer than ${MOST_BYTES} bytes`));
-      answer.destroy();
-    });
-    answer.on("error", this.#reject);
-    answer.on("aborted", () => this.#reject(lost()));
-    answer.on("end", () => {
-      this.#isWhole = true;
-      this.#resolve({ response: new Answer(answer, chunks), isFinished: sent.writableFinished });
-    });
+  #tellDeparture(): void {
+    const { socket } = this.#connection ?? {};
+    if (this.#departing === undefined || socket === undefined || socket.destroyed) return;
+    if (socket.writableLength === 0) this.#departing.onDeparted();
+    // Called when all that was written before has been handed over.
+    else socket.write("", (error) => void (error || this.#departing?.onDeparted()));
+  }
+
+  onResponseStart(_: unknown, status: number, headers: IncomingHttpHeaders, reason = ""): void {
+    // Others are only hints that come before the answer.
+    if (status >= 200) this.#head = { status, reason, headers };
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes <= MOST_BYTES) return void this.#chunks.push(chunk);
+    this.#fail(new Error(`the answer is longer than ${MOST_BYTES} bytes`));
+    controller.abort(lost());
+  }
+
+  onResponseEnd(): void {
+    const isFinished = this.#connection?.socket.writableLength === 0;
+    this.#giveBack();
+    this.#isOver = true;
+    this.#resolve({ response: new Answer(this.#head, this.#chunks), isFinished });
+  }
+
+  onResponseError(_: unknown, error: Error & { code?: string }): void {
+    this.#giveBack();
+    this.#fail(understood(error));
+  }
+
+  /** undici closes the connection right after the end of an answer that says so, and it must be given to nobody else then. */
+  #giveBack(): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    if (connection === null) return;
+    // It need not have read the rest, and may not read what follows either.
+    if (this.#head?.status === TOO_LARGE) connection.socket.destroy();
+    queueMicrotask(() => this.#connections.give(connection));
   }
 }
 
@@ -213,17 +279,20 @@ class Answer implements Response {
   readonly statusCode: number;
   readonly reason: string;
   readonly body: Uint8Array;
-  readonly #message: IncomingMessage;
+  readonly #headers: IncomingHttpHeaders;
 
-  constructor(message: IncomingMessage, chunks: readonly Buffer[]) {
-    this.#message = message;
-    this.statusCode = message.statusCode ?? -1;
-    this.reason = message.statusMessage ?? "";
+  constructor(
+    head: { status: number; reason: string; headers: IncomingHttpHeaders } | null,
+    chunks: readonly Buffer[],
+  ) {
+    this.statusCode = head?.status ?? -1;
+    this.reason = head?.reason ?? "";
+    this.#headers = head?.headers ?? {};
     this.body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
   }
 
   get headers(): Record<string, string> {
-    return headersOf(this.#message);
+    return flat(this.#headers);
   }
 }
 
@@ -231,18 +300,19 @@ function lost(): Error {
   return Object.assign(new Error("the connection was closed before the answer was there"), { code: "ECONNRESET" });
 }
 
-function headersOf({ headers }: IncomingMessage): Record<string, string> {
-  const flat = Object.create(null) as Record<string, string>;
-  for (const [name, value] of Object.entries(headers))
-    flat[name] = Array.isArray(value) ? value.join(", ") : (value ?? "");
-  return flat;
+/** In the words that Node has for it: those of undici say less about whether the network is at fault. */
+function understood(error: Error & { code?: string }): Error {
+  if (error.code === "UND_ERR_SOCKET" || error.code === "UND_ERR_INFO") return lost();
+  // What the request is made of cannot be sent by anybody.
+  if (error.code === "UND_ERR_INVALID_ARG") return new RequestError(error.message);
+  return error;
 }
 
-function addressOf({ hostname, port, method, path, query }: Request): RequestOptions {
-  const host = hostname.startsWith("[") && hostname.endsWith("]") ? hostname.slice(1, -1) : hostname;
-  const options: RequestOptions = { host, method, path: query === undefined ? path : path + queryText(query) };
-  if (port !== undefined) options.port = port;
-  return options;
+function flat(headers: IncomingHttpHeaders): Record<string, string> {
+  const all = Object.create(null) as Record<string, string>;
+  for (const [name, value] of Object.entries(headers))
+    all[name] = Array.isArray(value) ? value.join(", ") : (value ?? "");
+  return all;
 }
 
 function queryText(query: NonNullable<Request["query"]>): string {

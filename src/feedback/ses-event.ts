@@ -149,7 +149,8 @@ export function readEvent(json: unknown): SesEvent | { malformed: string } {
  * Finds events that seem to suppress nobody only because an address or the kind of bounce is missing; null when the
  * event is complete.
  */
-function defectOf({ type, rawType, recipients, suppressions, ...read }: SesEvent, event: JsonObject): string | null {
+function defectOf(read: SesEvent, event: JsonObject): string | null {
+  const { type, rawType, recipients, suppressions } = read;
   if (type === "unknown") {
     const holds = ["bounce", "complaint"].find((name) => isObject(event[name]));
     return holds === undefined ? null : `an event of the unknown type ${rawType} that holds a "${holds}"`;

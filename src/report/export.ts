@@ -28,12 +28,12 @@ export const EXPORT_FIELDS = [
 ] as const;
 
 type Field = (typeof EXPORT_FIELDS)[number];
-type Time = Extract<Field, `${string}_at`>;
-type Text = Exclude<Field, Time | "email" | "state" | "attempts">;
 
-/** One recipient of a topic. Times are milliseconds since the epoch, null when it did not happen. */
-export type ExportRow = { email: string; state: State; attempts: number } & Record<Text, string | null> &
-  Record<Time, number | null> & {
+/** One recipient of a topic. Times are in ISO 8601 and UTC, null when it did not happen. */
+export type ExportRow = { email: string; state: State; attempts: number } & Record<
+  Exclude<Field, "email" | "state" | "attempts">,
+  string | null
+> & {
     /** The recipient's own columns by name. */
     fields: Record<string, string>;
   };
@@ -49,6 +49,11 @@ export interface ExportSurvey {
 }
 
 type SurveyedRow = Pick<ExportRow, "email" | "error" | "fields">;
+
+/** Those of the list's columns whose values the export leaves out where they only repeat the addresses. */
+export function emailColumns(columns: readonly string[]): string[] {
+  return columns.filter((column) => isEmail(column.normalize("NFC")));
+}
 
 /** Reads the pages of rows as far as needed to know. `columns` are the list's own; `raw` as in `exportLines`. */
 export async function surveyExport(
@@ -90,7 +95,7 @@ export async function* exportLines(
   for await (const rows of pages) {
     let lines = "";
     for (const row of rows) {
-      const known = EXPORT_FIELDS.map((field) => cell(row, field));
+      const known = EXPORT_FIELDS.map((field) => String(row[field] ?? ""));
       lines += csvLine([...known, ...unmarked, ...own.map((column) => valueOf(row, column))], cells);
     }
     yield lines;
@@ -112,14 +117,4 @@ function valueOf({ fields, email }: SurveyedRow, column: string): string {
   const names = Object.keys(fields);
   const name = names[findName(column, names.map((each) => each.normalize("NFC")))]; // prettier-ignore
   return (name === undefined ? undefined : fields[name]) ?? (isEmail(column) ? email : "");
-}
-
-function cell(row: ExportRow, field: Field): string {
-  const value = row[field];
-  if (value === null) return "";
-  return isTime(field) ? new Date(value).toISOString() : String(value);
-}
-
-function isTime(field: Field): field is Time {
-  return field.endsWith("_at");
 }

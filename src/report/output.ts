@@ -1,12 +1,7 @@
 /** Writes the output of a command to stdout or to a file. */
-import { createWriteStream, type Stats } from "node:fs";
-import { type FileHandle, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
-import { Readable, Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { fileProblem } from "../read-file.ts";
-import { InterruptedError, StoppedError, UserError } from "../errors.ts";
+import { InterruptedError, StoppedError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
 type Lines = string | Iterable<string> | AsyncIterable<string>;
@@ -24,97 +19,53 @@ export async function writeOutput(path: string | null, lines: Lines, io: Surroun
   const chunks = gather(typeof lines === "string" ? [lines] : lines);
   try {
     if (path === null || path === "-") await writeStdout(chunks, io);
-    else await writePath(path, chunks, io);
+    else {
+      const { writeFileOutput } = await import("./output-file.ts");
+      await writeFileOutput(resolve(io.cwd, path), path, chunks, io.signal);
+    }
   } catch (error) {
-    throw explained(error, path);
+    throw await explained(error, path);
   }
 }
 
-async function writeStdout(chunks: AsyncIterable<string>, io: Surroundings): Promise<void> {
+async function writeStdout(chunks: AsyncIterable<string>, { stdout, signal }: Surroundings): Promise<void> {
+  if (signal.aborted) throw new InterruptedError();
   // The stream tells of an error twice: to whoever wrote, and as an event that would end the process if nobody heard it.
   const heard = () => undefined;
-  io.stdout.on("error", heard);
+  stdout.on("error", heard);
+  let interrupt = () => {};
+  // The reader of a pipe may read nothing.
+  const interrupted = new Promise<never>((_resolve, reject) => (interrupt = () => reject(new InterruptedError())));
+  signal.addEventListener("abort", interrupt);
   try {
-    await pipeline(Readable.from(chunks), into(io.stdout), { signal: io.signal });
+    await Promise.race([writeAll(chunks, stdout, signal), interrupted]);
   } catch (error) {
     if (!GONE.has(codeOf(error))) throw error;
   } finally {
+    signal.removeEventListener("abort", interrupt);
     await setImmediate();
-    io.stdout.off("error", heard);
+    stdout.off("error", heard);
   }
 }
 
-/** A stream that hands on to another one, which stays open, and leaves no listener on it, as a pipeline into it would. */
-function into(stream: NodeJS.WritableStream): Writable {
-  return new Writable({
-    decodeStrings: false,
-    write: (chunk: string, _encoding, done) => void stream.write(chunk, done),
-  });
+/** One chunk after the other, each when the one before was accepted. */
+async function writeAll(
+  chunks: AsyncIterable<string>,
+  stdout: Surroundings["stdout"],
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const chunk of chunks) {
+    if (signal.aborted) return;
+    await new Promise<void>((resolve, reject) => {
+      stdout.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
+  }
 }
 
 /** Node's codes when the reader has closed the pipe, now or before we began. */
-const GONE = new Set(["EPIPE", "ERR_STREAM_DESTROYED", "ERR_STREAM_PREMATURE_CLOSE"]);
+const GONE = new Set(["EPIPE", "ERR_STREAM_DESTROYED"]);
 
-async function writePath(path: string, chunks: AsyncIterable<string>, io: Surroundings): Promise<void> {
-  const target = resolve(io.cwd, path);
-  const existing = await statOf(target);
-  if (existing?.isDirectory() === true)
-    throw new UserError(`cannot write ${path}: it is a folder`, "name a file in it");
-  // A pipe or /dev/null is written to. To replace it with a file would break it for everybody.
-  if (existing !== null && !existing.isFile()) {
-    await pipeline(Readable.from(chunks), createWriteStream(target), { signal: io.signal });
-  } else {
-    // A symbolic link is followed, so that it stays a link.
-    await writeWhole(path, existing === null ? target : await realpath(target), chunks, io.signal);
-  }
-}
-
-async function writeWhole(
-  path: string,
-  target: string,
-  chunks: AsyncIterable<string>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { temporaryPath } = await import("../temporary.ts");
-  const temporary = temporaryPath(dirname(target));
-  const file = await create(temporary, path);
-  try {
-    try {
-      await writeFile(file, chunks, { signal });
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-async function create(temporary: string, path: string): Promise<FileHandle> {
-  try {
-    return await open(temporary, "wx", 0o600);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") {
-      throw new UserError(
-        `cannot write ${path}: there is no folder ${dirname(path)}`,
-        "create it first, or name another",
-      );
-    }
-    throw fileProblem(error, "the output", path, "write");
-  }
-}
-
-async function statOf(path: string): Promise<Stats | null> {
-  try {
-    return await stat(path);
-  } catch {
-    return null;
-  }
-}
-
-function explained(error: unknown, path: string | null): unknown {
+async function explained(error: unknown, path: string | null): Promise<unknown> {
   if (error instanceof Error && error.name === "AbortError") return new InterruptedError();
   if (codeOf(error) === "ENOSPC" || codeOf(error) === "EDQUOT") {
     return new StoppedError(
@@ -122,6 +73,7 @@ function explained(error: unknown, path: string | null): unknown {
       "free some space and run the command again",
     );
   }
+  const { fileProblem } = await import("../read-file.ts");
   return fileProblem(error, "the output", path ?? "to stdout", "write");
 }
 

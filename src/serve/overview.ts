@@ -5,13 +5,13 @@ import type { Clock } from "../time/clock.ts";
 import { countsOf, withRates } from "../report/stats.ts";
 import type { TopicRow } from "../store/rows.ts";
 import type { DeadLetters, Reader, Suppressions, Topics } from "../store/store.ts";
-import type { InletFacts, Overview, TopicFacts } from "./dashboard/wire.ts";
+import type { InletFacts, Overview, TopicFacts, TopicPage } from "./dashboard/wire.ts";
 import type { Gateway, InletStatus } from "./gateway.ts";
 import { isoTime } from "../time/iso.ts";
 import { topicState } from "./topic-state.ts";
 
-/** Topics an overview lists: enough for a year of newsletters, if not for every verification code. */
-const LISTED = 200;
+/** Topics an overview lists, which is sent again whenever something moves. Older ones are asked for: see `listTopics`. */
+const LISTED = 50;
 /** The current rate is measured over the last few seconds, as in the progress line of `send`. */
 const RATE_WINDOW_MS = 5_000;
 
@@ -42,6 +42,16 @@ export async function readOverview(viewed: Viewed): Promise<Omit<Overview, "vers
     topic_count: await store.countTopics(),
     topics: rows.map((row) => topicFacts(row, viewed)),
   };
+}
+
+/** Topics as the overview shows them, newest first. `named`: only those with this text in their names. `waits`: only those with pending mail. */
+export async function listTopics(
+  viewed: Omit<Viewed, "account" | "inlets">,
+  { named, waits, after, limit }: { named: string; waits: boolean; after: string | null; limit: number },
+): Promise<TopicPage> {
+  const only = { ...(named !== "" && { named }), ...(waits && { waits }) };
+  const { rows, next } = await viewed.store.topicPage({ order: "newest first", after, limit, only });
+  return { topics: rows.map((row) => topicFacts(row, viewed)), next };
 }
 
 function inletFacts({ kind, name, isConnected, counts: { accepted, duplicates, dead } }: InletStatus): InletFacts {

@@ -2,9 +2,12 @@
 import { readValues } from "../deliver/values.ts";
 import type { Content, Values } from "../message.ts";
 
+/** A JSON array of texts without escapes, as most rows are. To cut it takes less time than to read it. */
+const PLAIN = /^\["[^"\\\u0000-\u001f]*"(?:,"[^"\\\u0000-\u001f]*")*\]$/;
+
 /** The columns of a list's row (a JSON array) by name; a field that is missing is empty. Posted data (a JSON object) have none. */
 export function columnsOf(columns: readonly string[], fields: string): Record<string, string> {
-  const kept = JSON.parse(fields) as string[] | Values;
+  const kept = PLAIN.test(fields) ? fields.slice(2, -2).split('","') : (JSON.parse(fields) as string[] | Values);
   if (!Array.isArray(kept)) return {};
   // Only so is a column of this name no prototype. It takes three times as long.
   if (columns.includes("__proto__"))

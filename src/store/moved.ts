@@ -44,6 +44,7 @@ export function checkOpened(place: Place, marks: Marks, toRead: boolean): string
 
 function reason({ name, location }: Place, marks: Marks): [message: string, hint: string] | null {
   const { movedTo, movedAt, copyOf, copyId } = marks;
+  if (copyOf === null && movedTo === null) return null;
   const here = shellPlace(location);
   if (copyOf !== null && copyId === null)
     return [`${name} is a copy of ${copyOf} that was taken back`, `work on ${copyOf}, and remove this copy`];

@@ -5,7 +5,7 @@ import type { Clock } from "../time/clock.ts";
 import { displayed, isServer } from "./address.ts";
 import type { Archive } from "./archive.ts";
 import type { Foreign } from "./foreign.ts";
-import { readServerSettings } from "./server-settings.ts";
+import type { ServerSettings } from "./server-settings.ts";
 import type { SqliteStore } from "./sqlite/store.ts";
 import type { Opened, OpenOptions, Store, Waiting } from "./store.ts";
 
@@ -31,7 +31,7 @@ export type Open<Kind extends Store = Store> = (
 export const openStore: Open = async (location, clock, { env = {}, ...options } = {}) => {
   if (!isServer(location)) return openSqliteStore(location, clock, options);
   const { openStore: open } = await import("./postgres/store.ts");
-  return open(location, clock, { ...options, ...readServerSettings(env) });
+  return open(location, clock, { ...options, ...(await settingsOf(env)) });
 };
 
 /** The same for a job file only, for callers that need what no other store can do. */
@@ -57,7 +57,7 @@ export async function storeExists(
 ): Promise<boolean> {
   if (!isServer(location)) return existsSync(location);
   const { storeExists: exists } = await import("./postgres/store.ts");
-  return exists(location, { ...waiting, ...readServerSettings(env) });
+  return exists(location, { ...waiting, ...(await settingsOf(env)) });
 }
 
 /**
@@ -76,11 +76,17 @@ export async function requireStore(
       `is --db right? import or send creates it${otherPlace(env)}`,
     );
   }
-  const { schema } = readServerSettings(env);
+  const { schema } = await settingsOf(env);
   throw new UserError(
     `there is no job at ${displayed(location)}`,
     `it has no schema ${schema}; is --db right? import or send creates it`,
   );
+}
+
+/** What the environment says of a server. A job file does without. */
+async function settingsOf(env: Record<string, string | undefined>): Promise<ServerSettings> {
+  const { readServerSettings } = await import("./server-settings.ts");
+  return readServerSettings(env);
 }
 
 /** Only `serve` and `work` read `DATABASE_URL`: in a shell or a `.env` it may be that of another program. */
@@ -100,7 +106,7 @@ export async function openArchive(
 ): Promise<Archive> {
   if (isServer(location)) {
     const { openArchive: open } = await import("./postgres/archive.ts");
-    return open(location, clock, { ...waiting, ...readServerSettings(env) });
+    return open(location, clock, { ...waiting, ...(await settingsOf(env)) });
   }
   const { openArchive: open } = await import("./sqlite/archive.ts");
   return open(location, clock, waiting);

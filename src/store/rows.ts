@@ -119,6 +119,20 @@ export interface TopicPage {
   after: string | null;
   /** The most rows, 1 or more. */
   limit: number;
+  /** Leaves others out; not given: all topics are in. Every topic is looked at until the page is full, in few milliseconds for thousands. */
+  only?: TopicFilter;
+}
+
+/** Which topics are meant: those for which all is true that is given. */
+export interface TopicFilter {
+  /** A part of its name. Case does not matter as far as `nameForms` in topic-name.ts knows. */
+  named?: string;
+  /** Its mail went there; mail that never left went nowhere. */
+  endpoint?: Endpoint;
+  /** Some of it is pending. */
+  waits?: true;
+  /** Some of it is in doubt. */
+  inDoubt?: true;
 }
 
 /** What the sandbox had of a topic: messages that went there, and those that had each event since. */

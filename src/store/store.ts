@@ -141,7 +141,7 @@ export interface Topics {
   totals(topic: string | null): Promise<Totals>;
   /** Every topic, oldest first. Memory grows with their number: what may meet many reads `topicPage`. */
   topics(): Promise<TopicRow[]>;
-  /** A page of topics, in the order in which they were made. Costs the same on the first page and on any other. */
+  /** A page of topics, in the order in which they were made. Costs the same on the first page and on any other, unless it is filtered. */
   topicPage(page: TopicPage): Promise<Page<TopicRow>>;
   countTopics(): Promise<number>;
   /**
@@ -213,6 +213,17 @@ export interface Topics {
 export interface Reader {
   /** Streams the messages of a topic in these states (null: all states) in the order they were added, some hundred at a time. */
   messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage[]>;
+  /**
+   * The same without those of which each of these columns of its list says what its address is. `columns` are names as `Topics.columns`
+   * gives them. A few that are no different may come along, and none whose list has no such column. Rejects with InterruptedError when
+   * the signal aborts.
+   */
+  messagesUnlike(
+    topic: string,
+    states: State[] | null,
+    columns: readonly string[],
+    signal: AbortSignal,
+  ): AsyncGenerator<ExportedMessage[]>;
   /** The message of the scope that a turn would claim first; it is not claimed. Null: nothing is due, or there is no such topic. */
   peek(scope: Scope): Promise<Claim | null>;
   /** Up to `limit` messages that are failed or in doubt, newest first, of one topic or, when null, of all. */

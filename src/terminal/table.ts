@@ -1,4 +1,4 @@
-/** Writes tables for people. They fit the width there is; a table of any length takes linear time and little memory. */
+/** Writes tables for people. They fit the width there is; a table of any length is read once, and takes linear time and little memory. */
 import type StringWidth from "string-width";
 import { count } from "../counted.ts";
 import { printable } from "../printable.ts";
@@ -6,8 +6,8 @@ import { printable } from "../printable.ts";
 /** A text, or a number that is written with separators of thousands. */
 export type Cell = string | number;
 
-/** The rows of a table. It is called several times, and gives the same rows each time. */
-export type Rows = () => Iterable<readonly Cell[]> | AsyncIterable<readonly Cell[]>;
+/** The rows of a table. */
+export type Rows = Iterable<readonly Cell[]> | AsyncIterable<readonly Cell[]>;
 
 /** The room for a table. */
 export interface Space {
@@ -38,23 +38,52 @@ const [GAP, LEAST_GAP] = [2, 1];
 /** Texts are not cut to less. */
 const LEAST = 16;
 
+/** So many rows are measured and drawn at a time. */
+const CHUNK = 1_000;
+
 /**
  * The lines of a table, without line ends. Columns of numbers are aligned to the right. When the table is too wide, columns that
  * are empty or 0 in all rows are left out; then headings are wrapped at `_` and spaces; then columns move closer; then texts after the first
  * column are cut, where that is allowed; then the other columns go into further tables below, each with the first column again.
+ *
+ * A long table is drawn a thousand rows at a time, so that it begins at once and nothing is read twice. Columns become wider where later
+ * rows need it, and never narrower. When later rows need other columns, the heading is written again, after an empty line.
  */
 export async function* tableLines(head: readonly string[], rows: Rows, space: Space): AsyncGenerator<string> {
-  const { parts, gap } = fit(await measure(head, rows), space);
-  for (const [index, columns] of parts.entries()) {
-    if (index > 0) yield "";
-    yield* headLines(columns, gap);
-    for await (const row of rows()) yield line(columns, gap, (column) => shown(row[column.at] ?? ""));
+  const columns = await columnsOf(head);
+  let before: string | null = null;
+  for await (const chunk of chunksOf(rows)) {
+    const texts = await measure(columns, chunk);
+    const { parts, gap } = fit(finished(columns, head), space);
+    const layout = parts.map((part) => part.map(({ at }) => at).join(" ")).join("; ");
+    for (const part of parts) {
+      if (layout !== before || parts.length > 1) {
+        if (before !== null) yield "";
+        yield* headLines(part, gap);
+      }
+      before = layout;
+      for (const row of texts) yield line(part, gap, ({ at }) => row[at] ?? "");
+    }
   }
 }
 
-async function measure(head: readonly string[], rows: Rows): Promise<Column[]> {
+/** The rows in pieces that are measured together; one empty piece when there are none. */
+async function* chunksOf(rows: Rows): AsyncGenerator<(readonly Cell[])[]> {
+  let chunk: (readonly Cell[])[] = [];
+  let isFirst = true;
+  for await (const row of rows) {
+    chunk.push(row);
+    if (chunk.length < CHUNK) continue;
+    yield chunk;
+    [chunk, isFirst] = [[], false];
+  }
+  if (chunk.length > 0 || isFirst) yield chunk;
+}
+
+/** The columns of a table, of which no row is known yet. */
+async function columnsOf(head: readonly string[]): Promise<Column[]> {
   if (head.some((name) => needsWidths(printable(name)))) await loadWidths();
-  const columns = head.map((name, at): Column => ({
+  return head.map((name, at) => ({
     at,
     heading: [printable(name)],
     wrapped: [],
@@ -63,15 +92,22 @@ async function measure(head: readonly string[], rows: Rows): Promise<Column[]> {
     isEmpty: true,
     width: 0,
   }));
-  for await (const row of rows())
-    for (const column of columns) {
-      const cell = row[column.at] ?? "";
-      const text = shown(cell);
-      if (needsWidths(text)) await loadWidths();
-      column.cells = Math.max(column.cells, widthOf(text));
-      column.isNumber &&= isNumber(cell);
-      column.isEmpty &&= EMPTY.has(cell);
-    }
+}
+
+/** Notes what further rows need. Resolves to the texts of their cells. */
+async function measure(columns: readonly Column[], rows: readonly (readonly Cell[])[]): Promise<string[][]> {
+  const texts = rows.map((row) => columns.map(({ at }) => shown(row[at] ?? "")));
+  if (texts.some((row) => row.some(needsWidths))) await loadWidths();
+  for (const column of columns) {
+    column.cells = texts.reduce((most, row) => Math.max(most, widthOf(row[column.at] ?? "")), column.cells);
+    column.isNumber &&= rows.every((row) => isNumber(row[column.at] ?? ""));
+    column.isEmpty &&= rows.every((row) => EMPTY.has(row[column.at] ?? ""));
+  }
+  return texts;
+}
+
+/** The columns as wide as all rows that are known need. */
+function finished(columns: Column[], head: readonly string[]): Column[] {
   for (const column of columns) {
     column.width = Math.max(column.cells, widthOf(column.heading[0] ?? ""));
     column.wrapped = wrap(head[column.at] ?? "", column.cells);

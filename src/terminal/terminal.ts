@@ -46,7 +46,7 @@ export interface Terminal {
   table(head: readonly string[], rows: readonly (readonly Cell[])[]): Promise<string>;
   /**
    * The lines of a table that may be long, each with its line end. Where stdout is no terminal, the table fits 80 columns as far
-   * as it can without losing anything (`fits`), or has one line for each row (`full`).
+   * as it can without losing anything (`fits`), or has one line for each row (`full`). The rows are read once.
    */
   tableLines(head: readonly string[], rows: Rows, inPipes: "fits" | "full"): AsyncGenerator<string>;
 }
@@ -91,7 +91,7 @@ export async function createTerminal(io: Io, options: TerminalOptions): Promise<
     async table(head, rows) {
       const { tableLines } = await import("./table.ts");
       const lines: string[] = [];
-      for await (const line of tableLines(head, () => rows, spaceOf(io, "full"))) lines.push(line);
+      for await (const line of tableLines(head, rows, spaceOf(io, "full"))) lines.push(line);
       return lines.join("\n");
     },
     async *tableLines(head, rows, inPipes) {

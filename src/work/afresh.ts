@@ -1,6 +1,7 @@
 /** What happens to a rehearsal when its topic is sent for real. */
 import type { Context } from "./context.ts";
 import { sendTopic } from "./commands.ts";
+import { eachTopic } from "./each-topic.ts";
 import { count, counted } from "../counted.ts";
 import { UserError } from "../errors.ts";
 import { refusedTopic, tellingRefusals } from "./refused-topic.ts";
@@ -86,27 +87,29 @@ export function describeRehearsal(counts: Rehearsal): string {
  */
 export async function tellLeftAlone(context: Context, store: Topics, endpoint: Endpoint): Promise<void> {
   const other = endpoint === "ses" ? "sandbox" : "ses";
-  const left = (await store.topics()).filter((row) => row.endpoint === other && row.cancelledAt === null);
-  const waiting = left.reduce((sum, row) => sum + row.pending, 0);
-  const [first] = endpoint === "ses" ? left : left.filter((row) => row.pending > 0);
+  const names: string[] = [];
+  let [topics, waiting] = [0, 0];
+  let first: string | undefined;
+  for await (const { topic, cancelledAt, pending } of eachTopic(store, { endpoint: other })) {
+    if (cancelledAt !== null) continue;
+    topics++;
+    waiting += pending;
+    if (names.length < NAMED) names.push(topic);
+    if (endpoint === "ses" || pending > 0) first ??= topic;
+  }
   if (first === undefined) return;
-  const isOne = left.length === 1;
-  const which = isOne ? `topic "${first.topic}"` : `${left.length} topics`;
-  const names = isOne ? "" : ` (${namesOf(left)})`;
+  const isOne = topics === 1;
+  const which = isOne ? `topic "${first}"` : `${topics} topics`;
+  const list = isOne ? "" : ` (${[...names, ...(topics > NAMED ? ["…"] : [])].join(", ")})`;
   const whose = isOne ? "its" : "their";
   const wait = waiting === 0 ? "" : `, and ${count(waiting)} of ${whose} messages ${waiting === 1 ? "waits" : "wait"}`;
   if (endpoint === "sandbox") {
     const goes = isOne ? "has gone" : "have gone";
     return context.terminal.warn(
-      `Not rehearsed: ${which} ${goes} to SES${names}${wait}; for real: ${sendTopic(context, first.topic, null)}`,
+      `Not rehearsed: ${which} ${goes} to SES${list}${wait}; for real: ${sendTopic(context, first, null)}`,
     );
   }
-  const advice = `to send ${isOne ? "it" : "one"} for real, name it: ${sendTopic(context, first.topic, null)}`;
-  const told = `Not sent: ${which} ${isOne ? "was" : "were"} only rehearsed${names}${wait}; ${advice}`;
+  const advice = `to send ${isOne ? "it" : "one"} for real, name it: ${sendTopic(context, first, null)}`;
+  const told = `Not sent: ${which} ${isOne ? "was" : "were"} only rehearsed${list}${wait}; ${advice}`;
   context.terminal[waiting > 0 ? "warn" : "info"](told);
-}
-
-function namesOf(rows: readonly TopicRow[]): string {
-  const names = rows.slice(0, NAMED).map(({ topic }) => topic);
-  return [...names, ...(rows.length > NAMED ? ["…"] : [])].join(", ");
 }

@@ -1,7 +1,8 @@
 /** Reads the data for a template from a file. */
 import { typeName } from "../compose/liquid/strict.ts";
 import { UserError } from "../errors.ts";
-import { type Io, openInput } from "../io.ts";
+import type { Io } from "../io.ts";
+import { openInput } from "./input.ts";
 import { isObject, withoutMark } from "../json.ts";
 import type { Values } from "../message.ts";
 import { fileProblem } from "../read-file.ts";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { troubleLines } from "./causes.ts";
 import { aboutAll, aboutTopic, moveTopic } from "./commands.ts";
 import type { Context } from "./context.ts";
+import { eachTopic } from "./each-topic.ts";
 import { count, counted } from "../counted.ts";
 import type { Run, SendOutcome, SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
@@ -136,13 +137,13 @@ async function lateReason(context: Context, scope: Scope, store: Store, late: nu
 
 /** Some of the topics with messages that are too late. */
 async function lateTopics(store: Store, scope: Scope, now: number): Promise<string[]> {
-  const overdue = (await store.topics()).filter(
-    ({ pending, notBefore }) => pending > 0 && notBefore !== null && notBefore < now - (scope.maxLateMs ?? 0),
-  );
   const names: string[] = [];
-  for (const { topic } of overdue.slice(0, MOST_LOOKED_AT)) {
+  let looked = 0;
+  for await (const { topic, notBefore } of eachTopic(store, { waits: true })) {
+    if (notBefore === null || notBefore >= now - (scope.maxLateMs ?? 0)) continue;
     if ((await store.outlook({ ...scope, topic })).late > 0) names.push(topic);
     if (names.length === MOST_NAMED) return [...names, "…"];
+    if (++looked === MOST_LOOKED_AT) break;
   }
   return names;
 }

@@ -4,6 +4,7 @@ import { createAccountWatch, createReserveWatch } from "./account-watch.ts";
 import { describeRehearsal, rehearsalOf, removeRehearsal, tellLeftAlone } from "./afresh.ts";
 import { type CampaignFlags, readCampaign, type StagedCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
+import { eachTopic } from "./each-topic.ts";
 import { createMailer } from "../deliver/mailer.ts";
 import { LEAST_ANSWERS, tooManyBad } from "../deliver/reputation.ts";
 import { createSendLoop } from "../deliver/send.ts";
@@ -340,8 +341,12 @@ async function retryInDoubt(store: Topics, scope: Scope): Promise<void> {
 
 /** Only the topics that this run sends: a rehearsal must not touch what is in doubt at Amazon. */
 async function topicsInDoubt(store: Topics, scope: Scope): Promise<TopicRow[]> {
-  const topics = scope.topic === null ? await store.topics() : [await store.topic(scope.topic)];
-  return topics.filter((row) => row !== null && row.endpoint === scope.endpoint && row.in_doubt > 0) as TopicRow[];
+  const isMeant = (row: TopicRow) => row.endpoint === scope.endpoint && row.in_doubt > 0;
+  if (scope.topic !== null)
+    return [await store.topic(scope.topic)].filter((row) => row !== null && isMeant(row)) as TopicRow[];
+  const topics: TopicRow[] = [];
+  for await (const row of eachTopic(store, { endpoint: scope.endpoint, inDoubt: true })) topics.push(row);
+  return topics;
 }
 
 async function runLoop(

@@ -1,10 +1,11 @@
 /** The `stats` command at work: messages counted by state and by what came back. */
 import type { Context } from "./context.ts";
+import { eachTopic } from "./each-topic.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { NO_MESSAGES, zeros } from "../message.ts";
 import { csvFile, jsonLines, outputPath, writeLines } from "./output.ts";
 import type { Line } from "../report/breakdown.ts";
-import type { TopicCounts } from "../report/stats.ts";
+import type { TopicCounts, TopicStats } from "../report/stats.ts";
 import { removedNote } from "./removed.ts";
 import type { SentCounts, TopicRow } from "../store/rows.ts";
 import { EVENT_COUNTERS, knownCounts } from "../store/rules/event-counters.ts";
@@ -71,51 +72,71 @@ async function countersOf(
   { io, terminal }: Context,
   store: Topics & Reader,
   { topic, format, flags }: Asked & { topic: string | null },
-) {
-  const { statsCsv, statsTable, withRates } = await import("../report/stats.ts");
-  const rows = (await count(store, topic, flags.hours)).map(withRates);
-  const topics = await store.topics();
-  const endpoints = new Map(topics.map((row) => [row.topic, row.endpoint]));
+): Promise<AsyncIterable<string>> {
+  const { statsCsv, statsTable } = await import("../report/stats.ts");
+  const notes = createNotes();
+  const rows = await count(store, topic, flags.hours, notes.take);
   if (format === "csv") return statsCsv(rows, { raw: flags.raw ?? false });
-  const isRehearsed = ({ topic: name }: { topic: string }) => endpoints.get(name) === "sandbox";
-  if (format === "json") {
-    const objects = rows.map((row) => (isRehearsed(row) ? { ...row, endpoint: "sandbox" } : row));
-    return topic === null ? jsonLines("topics", objects) : [`${JSON.stringify(objects[0])}\n`];
-  }
-  const rehearsed = rows.filter(isRehearsed).map((row) => row.topic);
-  const pruned = topics.filter((row) => row.prunedAt !== null && (topic === null || row.topic === topic));
-  const notes = [
-    rehearsalNote(rehearsed, rows.length),
-    prunedNote(
-      pruned.map((row) => row.topic),
-      rows.length,
-    ),
-  ];
-  return withNote(statsTable(rows, terminal, { now: io.clock.now() }), notes.join(""));
+  if (format === "json") return topic === null ? jsonLines("topics", rows) : objectLine(rows);
+  return withNote(statsTable(rows, terminal, { now: io.clock.now() }), notes.text);
 }
 
-async function* withNote(lines: AsyncIterable<string>, note: string): AsyncGenerator<string> {
+async function* objectLine(rows: AsyncIterable<TopicStats>): AsyncGenerator<string> {
+  for await (const row of rows) yield `${JSON.stringify(row)}\n`;
+}
+
+async function* withNote(lines: AsyncIterable<string>, noteOf: () => string): AsyncGenerator<string> {
   yield* lines;
+  const note = noteOf();
   if (note !== "") yield note;
 }
 
+/** So many names at most stand in a note. */
+const NAMED = 5;
+
+/** Topics of which something is to be said: how many, and the names of the first. */
+interface Named {
+  names: string[];
+  count: number;
+}
+
+/** What is to be said below a table of the topics that were taken in. */
+function createNotes() {
+  const [rehearsed, pruned]: [Named, Named] = [
+    { names: [], count: 0 },
+    { names: [], count: 0 },
+  ];
+  let topics = 0;
+  const add = (to: Named, name: string) => {
+    if (++to.count <= NAMED) to.names.push(name);
+  };
+  return {
+    take({ topic, endpoint, prunedAt }: TopicRow): void {
+      topics++;
+      if (endpoint === "sandbox") add(rehearsed, topic);
+      if (prunedAt !== null) add(pruned, topic);
+    },
+    text: (): string => rehearsalNote(rehearsed, topics) + prunedNote(pruned, topics),
+  };
+}
+
 /** Says which of the topics never left this machine; nothing when all are real. */
-function rehearsalNote(rehearsed: readonly string[], topics: number): string {
-  if (rehearsed.length === 0) return "";
+function rehearsalNote(rehearsed: Named, topics: number): string {
+  if (rehearsed.count === 0) return "";
   return topics === 1 ? "a rehearsal: nothing left this machine\n" : `only rehearsed: ${named(rehearsed)}\n`;
 }
 
 /** Says of which topics only the totals are left; nothing when all have their messages. */
-function prunedNote(pruned: readonly string[], topics: number): string {
-  if (pruned.length === 0) return "";
+function prunedNote(pruned: Named, topics: number): string {
+  if (pruned.count === 0) return "";
   return topics === 1
     ? "pruned: only these totals are left of it\n"
     : `pruned, with only totals left: ${named(pruned)}\n`;
 }
 
-function named(topics: readonly string[]): string {
-  const names = topics.slice(0, 5).map((name) => `"${name}"`);
-  return [...names, ...(topics.length > 5 ? [`${topics.length - 5} more`] : [])].join(", ");
+function named({ names, count: all }: Named): string {
+  const shown = names.map((name) => `"${name}"`);
+  return [...shown, ...(all > NAMED ? [`${all - NAMED} more`] : [])].join(", ");
 }
 
 async function breakdownOf({ io, terminal }: Context, store: Reader, asked: Asked & { topic: string; by: Line }) {
@@ -132,15 +153,27 @@ async function breakdownOf({ io, terminal }: Context, store: Reader, asked: Aske
   return `${await breakdownText(table, terminal)}\n`;
 }
 
-async function count(store: Topics & Reader, topic: string | null, hours: number | undefined): Promise<TopicCounts[]> {
+/** The rows of the answer. `take` is told of each topic. */
+async function count(
+  store: Topics & Reader,
+  topic: string | null,
+  hours: number | undefined,
+  take: (row: TopicRow) => void,
+): Promise<AsyncIterable<TopicStats & { endpoint?: "sandbox" }>> {
+  const { countsOf, withRates } = await import("../report/stats.ts");
   // An unknown topic must be an error, not an empty answer, so ask for it by name first.
   if (topic !== null) await store.totals(topic);
-  const { countsOf } = await import("../report/stats.ts");
   const one = topic === null ? null : await store.topic(topic);
-  const rows = one === null ? await store.topics() : [one];
-  if (hours === undefined) return rows.map(countsOf);
-  const recent = await store.sentWithin(hours * HOUR_MS);
-  return rows.map((row) => recentCounts(row, recent.get(row.topic)));
+  const recent = hours === undefined ? null : await store.sentWithin(hours * HOUR_MS);
+  const rows = async function* (): AsyncGenerator<TopicStats & { endpoint?: "sandbox" }> {
+    for await (const row of one === null ? eachTopic(store) : [one]) {
+      take(row);
+      const stats = withRates(recent === null ? countsOf(row) : recentCounts(row, recent.get(row.topic)));
+      // Only a rehearsal needs saying.
+      yield row.endpoint === "sandbox" ? { ...stats, endpoint: row.endpoint } : stats;
+    }
+  };
+  return rows();
 }
 
 /** With `--hours` only what was sent in that time counts, so `total` is the same as `sent`. */

@@ -74,11 +74,7 @@ export async function listSuppressions(context: Context, flags: ScopeFlags): Pro
     // Scripts that read the lines of a pipe get the whole instant.
     const now = io.clock.now();
     const timeOf = io.stdout.isTTY === true ? (at: number) => shortTime(at, { now }) : isoTime;
-    await writeLines(
-      context,
-      null,
-      terminal.tableLines(head, () => suppressionCells(meantOf(store, list), timeOf), "full"),
-    );
+    await writeLines(context, null, terminal.tableLines(head, suppressionCells(meantOf(store, list), timeOf), "full"));
   }
   return EXIT.done;
 }

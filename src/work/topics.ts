@@ -1,40 +1,22 @@
 import type { Context } from "./context.ts";
+import { eachTopic } from "./each-topic.ts";
 import { EXIT } from "../errors.ts";
 import { jsonLines, writeLines } from "./output.ts";
 import { isoTime } from "../time/iso.ts";
 import { type Local, shortTime, zoneOf } from "../time/short.ts";
 import { STATES } from "../message.ts";
 import { printableLines } from "../printable.ts";
-import type { Page, TopicRow } from "../store/rows.ts";
-import type { Store } from "../store/store.ts";
+import type { TopicRow } from "../store/rows.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /** `topics`: prints every topic, when it is due, and how many of its messages are in each state. Memory does not grow with them. */
 export async function listTopics(context: Context): Promise<number> {
   const { io, terminal, globals, openStore } = context;
   const store = await openStore({ ifMissing: "refuse", toRead: true });
-  if (globals.json) await writeLines(context, null, jsonLines("topics", toJsons(topicsOf(store))));
+  if (globals.json) await writeLines(context, null, jsonLines("topics", toJsons(eachTopic(store))));
   else if ((await store.countTopics()) === 0) terminal.result("no topics yet");
-  else
-    await writeLines(
-      context,
-      null,
-      tableLines(() => topicsOf(store), terminal, { now: io.clock.now() }),
-    );
+  else await writeLines(context, null, tableLines(eachTopic(store), terminal, { now: io.clock.now() }));
   return EXIT.done;
-}
-
-/** So many topics are held at a time. */
-const PAGE = 1_000;
-
-/** All topics, oldest first. */
-async function* topicsOf(store: Pick<Store, "topicPage">): AsyncGenerator<TopicRow> {
-  for (let after: string | null = null; ;) {
-    const { rows, next }: Page<TopicRow> = await store.topicPage({ order: "oldest first", after, limit: PAGE });
-    yield* rows;
-    if (next === null) return;
-    after = next;
-  }
 }
 
 /** Options of `topics`. */
@@ -46,7 +28,7 @@ export interface TopicsFlags {
 /** `topics --names`: prints the name of each topic, one a line, for scripts and for completion. */
 export async function nameTopics(context: Context): Promise<number> {
   const store = await context.openStore({ ifMissing: "refuse", toRead: true });
-  const names = namesOf(topicsOf(store));
+  const names = namesOf(eachTopic(store));
   const lines = context.globals.json ? jsonLines("topics", names) : nameLines(names);
   await writeLines(context, null, lines);
   return EXIT.done;
@@ -79,19 +61,15 @@ function toJson(row: TopicRow) {
   };
 }
 
-async function* tableLines(
-  rows: () => AsyncIterable<TopicRow>,
-  terminal: Terminal,
-  local: Local,
-): AsyncGenerator<string> {
+async function* tableLines(rows: AsyncIterable<TopicRow>, terminal: Terminal, local: Local): AsyncGenerator<string> {
   let namesTimes = false;
   const cells = async function* (): AsyncGenerator<(string | number)[]> {
-    for await (const row of rows()) {
+    for await (const row of rows) {
       namesTimes ||= isScheduled(row, local.now);
       yield [row.topic, dueText(row, local), row.total, ...STATES.map((state) => row[state])];
     }
   };
-  yield* terminal.tableLines(["topic", "due", "total", ...STATES], cells, "fits");
+  yield* terminal.tableLines(["topic", "due", "total", ...STATES], cells(), "fits");
   if (namesTimes) yield `\ntimes are those of ${zoneOf(local)}\n`;
 }
 

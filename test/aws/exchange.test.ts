@@ -270,6 +270,134 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       expect(await client.send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: "m-1" });
       expect(connections()).toBe(1);
     });
+
+    it("is withheld without a byte, too, when the connection has served others", async () => {
+      const bodies: string[] = [];
+      const sockets = new Set<Socket>();
+      const server = createHttpServer((request, response) => {
+        bodies.push(String(request.headers["content-length"]));
+        request.resume().on("end", () => response.end('{"MessageId":"m-1"}'));
+      });
+      const client = ses(`http://127.0.0.1:${await portOf(server, sockets)}`, { timeoutMs: 2_000 });
+      expect(await client.send(MAIL, [])).toMatchObject({ kind: "sent" });
+      for (const allowed of [1, 2]) {
+        let asked = 0;
+        const mayLeave = () => asked++ < allowed;
+        expect(await client.send(MAIL, [], undefined, mayLeave)).toMatchObject({ kind: "withheld" });
+      }
+      expect(await client.send(MAIL, [])).toMatchObject({ kind: "sent" });
+      expect([bodies.length, sockets.size]).toEqual([2, 1]);
+    });
+  });
+
+  describe("connections", () => {
+    /** Counts connections, and answers each request as `answer` does. */
+    async function counting(answer: RequestListener) {
+      const sockets = new Set<Socket>();
+      const server = createHttpServer((request, response) =>
+        request.resume().on("end", () => answer(request, response)),
+      );
+      const url = `http://127.0.0.1:${await portOf(server, sockets)}`;
+      return { url, sockets, server };
+    }
+
+    it("one that the server closes after its answer is given to nobody else", async () => {
+      const { url, sockets } = await counting((_, response) =>
+        response.writeHead(200, { connection: "close" }).end('{"MessageId":"m-1"}'),
+      );
+      const client = ses(url, { concurrency: 1, timeoutMs: 5_000 });
+      const outcomes = await Promise.all(Array.from({ length: 12 }, () => client.send(MAIL, [])));
+      expect(outcomes.map(({ kind }) => kind)).toEqual(Array.from({ length: 12 }, () => "sent"));
+      expect(sockets.size).toBe(12);
+    });
+
+    it("one that the server closes while nobody uses it is replaced", async () => {
+      const { url, sockets, server } = await counting((_, response) => response.end('{"MessageId":"m-1"}'));
+      const client = ses(url, { timeoutMs: 5_000 });
+      expect(await client.send(MAIL, [])).toMatchObject({ kind: "sent" });
+      server.closeIdleConnections();
+      await vi.waitFor(() => expect([...sockets].every(({ closed }) => closed)).toBe(true));
+      // The news of it are on their way.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(await client.send(MAIL, [])).toMatchObject({ kind: "sent" });
+      expect(sockets.size).toBe(2);
+    });
+
+    it("no more of them than calls may be in flight, whoever waits", async () => {
+      const { url, sockets } = await counting((_, response) => response.end('{"MessageId":"m-1"}'));
+      const client = ses(url, { concurrency: 3, timeoutMs: 10_000 });
+      const outcomes = await Promise.all(Array.from({ length: 200 }, () => client.send(MAIL, [])));
+      expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(["sent"]));
+      expect(sockets.size).toBeLessThanOrEqual(5);
+    });
+
+    it.each([
+      [413, 4_000_000],
+      [400, 24_000_000],
+    ])(
+      "one whose server answers %i before it has read all, and reads no more, keeps nobody up",
+      async (status, size) => {
+        const answer = `HTTP/1.1 ${status} No\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;
+        const server = createTcpServer((socket) => {
+          socket.once("data", (chunk) => {
+            const isLarge = /content-length: \d{7}/i.test(String(chunk));
+            socket.pause().write(isLarge ? answer : ANSWER);
+          });
+        });
+        const url = `http://127.0.0.1:${await portOf(server, new Set())}`;
+        const client = ses(url, { concurrency: 1, timeoutMs: 5_000 });
+        const large = { ...MAIL, html: "x".repeat(size) };
+        for (let mail = 0; mail < 4; mail++) expect(await client.send(large, [])).toMatchObject({ kind: "rejected" });
+        expect(await client.send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: "m-1" });
+      },
+    );
+
+    it("when none comes to stand, everybody hears of it, also who waited for another one to be free", async () => {
+      const { port, connections } = await tcpServer((socket) => void socket.destroy());
+      const client = ses(`https://127.0.0.1:${port}`, { concurrency: 1, timeoutMs: 10_000 });
+      const outcomes = await Promise.all(Array.from({ length: 9 }, () => client.send(MAIL, [])));
+      expect(outcomes.map((outcome) => outcome.kind)).toEqual(Array.from({ length: 9 }, () => "transient"));
+      expect(connections()).toBe(9);
+    });
+
+    it("none is made any more when the client is closed, and whoever waits hears of it", async () => {
+      const { port, connections } = await tcpServer(() => undefined);
+      const client = ses(`http://127.0.0.1:${port}`, { concurrency: 1, timeoutMs: 10_000 });
+      const outcomes = Promise.all(Array.from({ length: 6 }, () => client.send(MAIL, [])));
+      await vi.waitFor(() => expect(connections()).toBe(3));
+      client.close();
+      expect(new Set((await outcomes).map(({ kind }) => kind))).toEqual(new Set(["in_doubt", "transient"]));
+      expect(await client.send(MAIL, [])).toMatchObject({ kind: "transient" });
+      expect(connections()).toBe(3);
+    });
+
+    it("a hint that comes before the answer is none", async () => {
+      const { port } = await tcpServer(
+        (socket) => void socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${ANSWER}`),
+      );
+      expect(await ses(`http://127.0.0.1:${port}`).send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: "m-1" });
+    });
+
+    it("a mail has left when the last of it is on its way, not before", async () => {
+      let beginToRead: () => void = () => undefined;
+      const read = new Promise<void>((resolve) => (beginToRead = resolve));
+      const sockets = new Set<Socket>();
+      const server = createTcpServer((socket) => {
+        socket.pause();
+        void read.then(() => {
+          let bytes = 0;
+          socket.on("data", (chunk: Buffer) => (bytes += chunk.length) > 16_000_000 && socket.write(ANSWER)).resume();
+        });
+      });
+      const client = ses(`http://127.0.0.1:${await portOf(server, sockets)}`, { timeoutMs: 20_000 });
+      let departed = 0;
+      const sent = client.send({ ...MAIL, html: "x".repeat(16_000_000) }, [], () => departed++);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(departed).toBe(0);
+      beginToRead();
+      expect(await sent).toEqual({ kind: "sent", sesMessageId: "m-1" });
+      expect(departed).toBe(1);
+    });
   });
 });
 

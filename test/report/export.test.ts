@@ -89,14 +89,14 @@ describe("a row", () => {
     expect((await csv([ROW], ["name"])).split("\n")[1]).toBe("ada@example.com,pending,0,,,,,,,,,,,,,");
   });
 
-  test("has times in ISO 8601 UTC", async () => {
+  test("has times as they are given, in ISO 8601 and UTC", async () => {
     const row: ExportRow = {
       ...ROW,
       state: "sent",
       attempts: 2,
       ses_message_id: "0100-a",
-      sent_at: Date.parse("2026-06-01T00:00:00Z"),
-      bounced_at: 0,
+      sent_at: "2026-06-01T00:00:00.000Z",
+      bounced_at: "1970-01-01T00:00:00.000Z",
       bounce_type: "Permanent",
       bounce_subtype: "General",
     };

@@ -55,25 +55,26 @@ const CONTRACT =
   "complained,opened,clicked,rejected,delayed,unsubscribed,first_sent_at,last_sent_at,delivery_rate,bounce_rate,complaint_rate," +
   "open_rate,click_rate";
 
-const csv = (...given: Parameters<typeof statsCsv>) => [...statsCsv(...given)].join("");
+async function csv(...given: Parameters<typeof statsCsv>): Promise<string> {
+  let text = "";
+  for await (const line of statsCsv(...given)) text += line;
+  return text;
+}
+
+const OPTIONS = { json: false, quiet: false, verbose: false, color: false };
 
 async function table(rows: TopicStats[], tty = false): Promise<string> {
-  const terminal = await createTerminal(fakeIo({ tty }).io, {
-    json: false,
-    quiet: false,
-    verbose: false,
-    color: false,
-  });
+  const terminal = await createTerminal(fakeIo({ tty }).io, OPTIONS);
   const now = Date.parse("2026-06-03T00:00:00Z");
   let text = "";
   for await (const line of statsTable(rows, terminal, { now, zone: "Europe/Berlin" })) text += line;
   return text;
 }
 
-test("fields and their order are those of the contract, in CSV and JSON alike", () => {
+test("fields and their order are those of the contract, in CSV and JSON alike", async () => {
   expect(STAT_FIELDS.join(",")).toBe(CONTRACT);
   expect(Object.keys(withRates({ ...JUNE }))).toEqual(CONTRACT.split(","));
-  expect(csv([])).toBe(`${CONTRACT}\n`);
+  expect(await csv([])).toBe(`${CONTRACT}\n`);
 });
 
 describe("withRates", () => {
@@ -106,18 +107,18 @@ describe("withRates", () => {
 });
 
 describe("statsCsv", () => {
-  test("leaves empty what is null", () => {
-    expect(csv([withRates(NOTHING)]).split("\n")[1]).toBe("june,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,,,,,,,");
+  test("leaves empty what is null", async () => {
+    expect((await csv([withRates(NOTHING)])).split("\n")[1]).toBe("june,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,,,,,,,");
   });
 
-  test("quotes, and defuses what a spreadsheet would run unless raw", () => {
+  test("quotes, and defuses what a spreadsheet would run unless raw", async () => {
     const rows = [withRates({ ...NOTHING, topic: '=1+1, "x"' })];
-    expect(csv(rows)).toContain(`\n"'=1+1, ""x""",0,`);
-    expect(csv(rows, { raw: true })).toContain(`\n"=1+1, ""x""",0,`);
+    expect(await csv(rows)).toContain(`\n"'=1+1, ""x""",0,`);
+    expect(await csv(rows, { raw: true })).toContain(`\n"=1+1, ""x""",0,`);
   });
 
-  test("writes numbers as they are", () => {
-    expect(csv([withRates(JUNE)]).split("\n")[1]).toBe(
+  test("writes numbers as they are", async () => {
+    expect((await csv([withRates(JUNE)])).split("\n")[1]).toBe(
       "june,10005,0,0,10000,0,5,0,0,9750,200,50,5,4000,1000,0,0,3,2026-06-01T00:00:00.000Z,2026-06-01T00:11:54.321Z," +
         "0.975,0.02,0.0005,0.4,0.1",
     );
@@ -162,4 +163,20 @@ describe("statsTable", () => {
     for (const value of ["10,005", "70,000", "97.50 %", "0.05 %", "40.00 %", "3"]) expect(values).toContain(value);
     expect(heads).toContain("evil\\x1b[2J");
   });
+});
+
+test("of many topics none is kept: lines come while rows are read, and a reader that goes away ends it", async () => {
+  const terminal = await createTerminal(fakeIo({ tty: true }).io, OPTIONS);
+  for (const [write, ahead] of [
+    [(rows: Iterable<TopicStats>) => statsCsv(rows), 1],
+    [(rows: Iterable<TopicStats>) => statsTable(rows, terminal, { now: 0, zone: "UTC" }), 1_000],
+  ] as const) {
+    let given = 0;
+    const rows = function* (): Generator<TopicStats> {
+      for (; ; given++) yield withRates({ ...JUNE, topic: `june-${given}` });
+    };
+    let lines = 0;
+    for await (const _line of write(rows())) if (++lines === 5) break;
+    expect(given).toBeLessThan(5 + ahead);
+  }
 });

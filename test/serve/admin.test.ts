@@ -101,21 +101,56 @@ describe("GET /v1/overview", () => {
     expect((await gateway.get("/v1/overview")).json.account).toEqual({ quota: null, used: 3, left: null });
   });
 
-  test("lists no more than the newest 200, and any other by name", async () => {
-    const gateway = await testGateway();
-    const messages = Array.from({ length: 203 }, (_, index) => ({
-      topic_id: `t${index}`,
-      emails: ["a@example.com"],
-      subject: "News",
-      content: "<p>Hello</p>",
-    }));
-    expect((await gateway.post({ messages })).status).toBe(200);
+  test("lists no more than the newest 50, and any other by name", async () => {
+    const gateway = await withTopics(53);
     const { json } = await gateway.get("/v1/overview");
-    expect(json.topic_count).toBe(203);
-    expect(json.topics).toHaveLength(200);
-    expect([json.topics[0].topic, json.topics[199].topic]).toEqual(["t202", "t3"]);
+    expect(json.topic_count).toBe(53);
+    expect(json.topics).toHaveLength(50);
+    expect([json.topics[0].topic, json.topics[49].topic]).toEqual(["t52", "t3"]);
     expect((await gateway.get("/v1/topics/t0/overview")).json).toMatchObject({ topic: "t0", total: 1, pending: 1 });
     expect((await gateway.get("/v1/topics/nobody/overview")).status).toBe(404);
+  });
+});
+
+/** A gateway with topics `t0`, `t1` and so on, of one message each. */
+async function withTopics(count: number): Promise<TestGateway> {
+  const gateway = await testGateway();
+  const messages = Array.from({ length: count }, (_, index) => ({
+    topic_id: `t${index}`,
+    emails: ["a@example.com"],
+    subject: "News",
+    content: "<p>Hello</p>",
+  }));
+  expect((await gateway.post({ messages })).status).toBe(200);
+  return gateway;
+}
+
+describe("GET /v1/overview/topics", () => {
+  const names = ({ json }: { json: Json }): string[] => json.topics.map(({ topic }: { topic: string }) => topic);
+
+  test("lists every topic, newest first, page by page, as the overview shows it", async () => {
+    const gateway = await withTopics(7);
+    const first = await gateway.get("/v1/overview/topics?limit=4");
+    expect(names(first)).toEqual(["t6", "t5", "t4", "t3"]);
+    const second = await gateway.get(`/v1/overview/topics?limit=4&after=${encodeURIComponent(first.json.next)}`);
+    expect(names(second)).toEqual(["t2", "t1", "t0"]);
+    expect(second.json.next).toBeNull();
+    const { topics } = (await gateway.get("/v1/overview")).json;
+    expect([...first.json.topics, ...second.json.topics]).toEqual(topics);
+  });
+
+  test("finds those with a text in their names, and those with mail that waits", async () => {
+    const gateway = await withTopics(23);
+    expect(names(await gateway.get("/v1/overview/topics?q=%20T2"))).toEqual(["t22", "t21", "t20", "t2"]);
+    expect(names(await gateway.get("/v1/overview/topics?q=%25"))).toEqual([]);
+    await gateway.store.cancel("t21");
+    expect(names(await gateway.get("/v1/overview/topics?q=t2&waiting=true"))).toEqual(["t22", "t20", "t2"]);
+  });
+
+  test("refuses what makes no sense", async () => {
+    const gateway = await withTopics(1);
+    for (const query of ["limit=0", "limit=1001", "after=x", "waiting=maybe", `q=${"x".repeat(101)}`, "other=1"])
+      expect([query, (await gateway.get(`/v1/overview/topics?${query}`)).status]).toEqual([query, 400]);
   });
 });
 

@@ -181,19 +181,55 @@ describe("a campaign", () => {
     await banner.getByText("Sending is halted").waitFor({ state: "detached" });
   });
 
-  test("too old for the overview is found by its name", async () => {
+  test("too old for the overview is found by a part of its name", async () => {
     const found = await stage();
-    for (let index = 0; index < 202; index++) await ingest(found.store, ["a@example.com"], { topic: `topic ${index}` });
+    for (let index = 0; index < 53; index++) await ingest(found.store, ["a@example.com"], { topic: `topic ${index}` });
+    await found.store.cancel("topic 1");
     const { page, complaints } = await enter(found);
-    await page.getByText("The newest 200 of 202 topics").waitFor();
-    await page.getByLabel("Find a topic").fill("TOPIC 20");
-    await expect.poll(() => page.getByRole("rowheader").count()).toBe(3);
+    const asked: string[] = [];
+    page.on("request", (request) => void asked.push(new URL(request.url()).search));
+    const rows = page.getByRole("rowheader");
+    await page.getByText("The newest 50 of 53 topics").waitFor();
+    expect(await rows.count()).toBe(50);
+    // What the stream brings is not asked for.
+    expect(asked).toEqual([]);
+    await page.getByLabel("Find a topic").fill("OPIC 1");
+    await page.getByText("11 of 53 topics").waitFor();
+    expect(await rows.count()).toBe(11);
+    expect(asked[0]).toBe("?limit=50&waiting=false&q=OPIC%201");
+    await page.getByLabel("Only with mail that waits").check();
+    await page.getByText("10 of 53 topics").waitFor();
+    await page.getByLabel("Find a topic").fill("no such");
+    await page.getByText("No topic with “no such” in its name has mail that waits.").waitFor();
+    await page.getByLabel("Only with mail that waits").uncheck();
+    await page.getByText("No topic has “no such” in its name.").waitFor();
     await page.getByLabel("Find a topic").fill("topic 0");
-    await page.getByRole("link", { name: "open “topic 0”" }).click();
+    await page.getByRole("link", { name: "topic 0" }).click();
     await page.getByText("0 of 1 · 0 %").waitFor();
     await button(page, "Cancel…").click();
     await button(page, "Cancel the topic").click();
     await page.getByText("1 message taken back.").waitFor();
+    // The search is still there.
+    await page.getByRole("link", { name: "← Topics" }).click();
+    await page.getByText("1 of 53 topics").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("is listed with all others when more are asked for", async () => {
+    const found = await stage();
+    for (let index = 0; index < 53; index++) await ingest(found.store, ["a@example.com"], { topic: `topic ${index}` });
+    const { page, complaints } = await enter(found);
+    await button(page, "Show more").click();
+    await page.getByRole("heading", { name: "53 topics", exact: true }).waitFor();
+    const rows = page.getByRole("rowheader");
+    expect(await rows.count()).toBe(53);
+    expect(await button(page, "Show more").count()).toBe(0);
+    // A new topic comes by itself, and what the stream tells of is as new as the stream.
+    await ingest(found.store, ["a@example.com"], { topic: "the newest" });
+    await page.getByRole("heading", { name: "54 topics", exact: true }).waitFor();
+    expect(await rows.first().innerText()).toContain("the newest");
+    await found.store.cancel("topic 50");
+    await expect.poll(() => page.getByRole("row", { name: /topic 50/ }).innerText()).toContain("Cancelled");
     expect(complaints).toEqual([]);
   });
 });

@@ -18,6 +18,8 @@ const BUFFER_CHARACTERS = 65_536;
  */
 export function csvLine(cells: string[], options: { raw?: boolean; trusted?: number } = {}): string {
   const written = cells.map((cell, index) => {
+    // Most cells of an export are empty.
+    if (cell === "") return cell;
     const safe = options.raw || index === options.trusted ? cell : defused(cell);
     return NEEDS_QUOTES.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   });

@@ -24,13 +24,15 @@ const TEXT = String.raw`\\"${PLAIN}(?:\\\\\\"${PLAIN})*\\"`;
 const TEXTS = String.raw`\[(?:${TEXT}(?:,${TEXT})*)?\]`;
 const HEADER = String.raw`\{\\"name\\":${TEXT},\\"value\\":${TEXT}\}`;
 const COMMON_HEADER = String.raw`${TEXT}:(?:${TEXT}|${TEXTS})`;
-/** Members of an object that has others before and behind them. */
-const HEADERS = new RegExp(
-  String.raw`,\\"headers\\":\[${HEADER}(?:,${HEADER})*\],\\"commonHeaders\\":\{${COMMON_HEADER}(?:,${COMMON_HEADER})*\}(?=,\\"tags\\":)`,
-);
+const HEADERS = String.raw`,\\"headers\\":\[${HEADER}(?:,${HEADER})*\],\\"commonHeaders\\":\{${COMMON_HEADER}(?:,${COMMON_HEADER})*\}`;
+/** Tags that SES adds, which say nothing about the message. */
+const ADDED = String.raw`(?:\\"ses:${PLAIN}\\":${TEXTS},)*`;
+/** What stands before the tags of the sender, with what nobody reads. */
+const UNREAD = new RegExp(String.raw`(?:${HEADERS})?,\\"tags\\":\{${ADDED}(?=\\")`);
+const READ = String.raw`,\"tags\":{`;
 
 /**
- * The SES event in a line that is an SNS notification as SNS writes it, without the headers of its mail where they say nothing; null for
+ * The SES event in a line that is an SNS notification as SNS writes it, without the headers and tags of its mail that say nothing; null for
  * every other line, and whenever that is not sure. `unwrapAnywhere` finds in the event what it finds in the whole line.
  */
 export function eventOfSnsLine(line: string): JsonObject | null {
@@ -40,15 +42,15 @@ export function eventOfSnsLine(line: string): JsonObject | null {
   const end = line.indexOf(BEHIND_BEGINS, start);
   BEHIND.lastIndex = end;
   if (end < 0 || !BEHIND.test(line)) return null;
-  const text = line.slice(start, end);
-  const short = eventIn(text.replace(HEADERS, ""));
+  const text = line.slice(start - 1, end + 1);
+  const short = eventIn(text.replace(UNREAD, READ));
   return short === null || !needsHeaders(short) ? short : eventIn(text);
 }
 
-/** The event in a text as it stands between the quotes of a JSON string. */
-function eventIn(escaped: string): JsonObject | null {
+/** The event in a text, which is a JSON string with its quotes. */
+function eventIn(json: string): JsonObject | null {
   // What ends the string too early is no JSON either.
-  const text = parseJson(`"${escaped}"`);
+  const text = parseJson(json);
   const event = typeof text === "string" && text.startsWith("{") ? parseJson(text) : null;
   if (!isObject(event) || typeof typeOf(event) !== "string" || !isObject(event["mail"])) return null;
   // A splitter takes an object with records apart, which it would not do with one in an envelope.

@@ -1,28 +1,43 @@
 /** The first view: all messages together, and each topic. */
-import { html, useState } from "./preact.js";
+import { html, useEffect, useState } from "./preact.js";
 import { count, counted, duration, rate, share, time, visible } from "./format.js";
-import { Arithmetic, Figure, Name, pauseOf, ProgressBar, Title, topicHref } from "./parts.js";
+import { call } from "./gateway.js";
+import { Arithmetic, Figure, messageOf, Name, pauseOf, Problem, ProgressBar, Title, topicHref } from "./parts.js";
 import { done, secondsLeft, statusOf, waiting } from "./progress.js";
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
 /** @typedef {import("./wire.ts").Overview} Overview */
+/** @typedef {import("./wire.ts").TopicPage} Page */
 /** @typedef {(topic: Topic) => number | null} Speed */
 
 /** A list this short needs no search field. */
 const SHORT_LIST = 8;
-/** So many are shown at first. */
-const SHOWN = 50;
+/** So many are listed at first, and after each “Show more”. The first is what an overview has. */
+const LISTED = [50, 200, 1_000];
+/** Typing has ended when no key came for this long. */
+const TYPING_MS = 250;
+/** What is not in the overview is asked for again this often, and long lists more rarely. */
+const [ASK_MS, ASK_MS_OF_ONE] = [5_000, 20];
 
 /**
- * The view of all topics that the overview lists. `speed` tells messages per second of a topic, or null.
+ * What a person looks for: topics with this text in their names, and only those with mail that waits.
+ * @typedef {{ text: string, isWaiting: boolean }} Wanted
+ */
+
+/** Whoever looked at a topic and comes back finds the list as it was. @type {Wanted} */
+let lastWanted = { text: "", isWaiting: false };
+
+/**
+ * The view of all topics. The overview has the newest; the others are asked for. `speed` tells messages per second of a topic, or null.
  * @param {{ overview: Overview, speed: Speed }} props
  */
 export function TopicsView({ overview, speed }) {
-  const { totals, topics, topic_count: all } = overview;
-  const [wanted, setWanted] = useState("");
-  const [isWhole, setWhole] = useState(false);
+  const { totals, topic_count: all } = overview;
+  const [wanted, setWanted] = useState(lastWanted);
+  lastWanted = wanted;
+  const [step, setStep] = useState(0);
+  const [{ topics, isWhole, isAnswered }, problem] = useTopics(overview, wanted, LISTED[step] ?? 0);
   if (all === 0) return html`<${Title} title="Topics" /><${NoTopics} />`;
-  const shown = topics.filter(({ topic }) => topic.toLowerCase().includes(wanted.trim().toLowerCase()));
   return html`<${Title} title="Topics" />
     <section aria-labelledby="all">
       <h2 id="all">All messages</h2>
@@ -31,45 +46,120 @@ export function TopicsView({ overview, speed }) {
     </section>
     <section aria-labelledby="list">
       <div class="head">
-        <h2 id="list">
-          ${all > topics.length ? `The newest ${count(topics.length)} of ${counted(all, "topic")}` : counted(all, "topic")}
-        </h2>
-        ${all > SHORT_LIST ? html`<${Filter} value=${wanted} onInput=${setWanted} />` : null}
+        <h2 id="list">${headingOf({ all, shown: topics.length, isWhole, isFiltered: isFiltered(wanted) })}</h2>
+        ${all > SHORT_LIST ? html`<${Filter} wanted=${wanted} onChange=${setWanted} />` : null}
       </div>
-      ${shown.length > 0 ? html`<${TopicTable} topics=${isWhole ? shown : shown.slice(0, SHOWN)} overview=${overview} speed=${speed} />` : null}
-      ${
-        !isWhole && shown.length > SHOWN
-          ? html`<div class="buttons">
-              <button type="button" onClick=${() => setWhole(true)}>
-                ${`Show ${count(shown.length - SHOWN)} more`}
-              </button>
-            </div>`
-          : null
-      }
-      ${shown.length === 0 ? html`<${NotListed} wanted=${wanted.trim()} isComplete=${all === topics.length} />` : null}
+      ${problem === null ? null : html`<${Problem} text=${problem} />`}
+      ${topics.length > 0 ? html`<${TopicTable} topics=${topics} overview=${overview} speed=${speed} />` : null}
+      ${topics.length === 0 && isAnswered && problem === null ? html`<${NothingFound} wanted=${wanted} />` : null}
+      ${topics.length > 0 && !isWhole && isAnswered ? html`<${More} count=${topics.length} onMore=${step + 1 < LISTED.length ? () => setStep(step + 1) : null} />` : null}
     </section>`;
 }
 
-/** @param {{ value: string, onInput: (text: string) => void }} props */
-function Filter({ value, onInput }) {
-  return html`<label class="filter">
-    <span>Find a topic</span>
-    <input
-      type="search"
-      value=${value}
-      maxlength="100"
-      autocomplete="off"
-      onInput=${(/** @type {{ currentTarget: HTMLInputElement }} */ event) => onInput(event.currentTarget.value)}
-    />
-  </label>`;
+/** @param {Wanted} wanted */
+function isFiltered({ text, isWaiting }) {
+  return text.trim() !== "" || isWaiting;
 }
 
-/** @param {{ wanted: string, isComplete: boolean }} props */
-function NotListed({ wanted, isComplete }) {
-  if (isComplete) return html`<p class="empty">${`No topic has “${visible(wanted)}” in its name.`}</p>`;
-  return html`<p class="empty">
-    ${`None of these has “${visible(wanted)}” in its name. Older ones are opened by their whole name: `}
-    <a href=${topicHref(wanted)}>${`open “${visible(wanted)}”`}</a>
+/** @param {{ all: number, shown: number, isWhole: boolean, isFiltered: boolean }} list */
+function headingOf({ all, shown, isWhole, isFiltered: isPart }) {
+  const topics = counted(all, "topic");
+  if (isPart) return `${count(shown)}${isWhole ? "" : " or more"} of ${topics}`;
+  return shown < all ? `The newest ${count(shown)} of ${topics}` : topics;
+}
+
+/**
+ * The topics that are wanted, newest first, at most `limit`, and what went wrong, if anything did. While the overview has all of them,
+ * nothing is asked. Otherwise they are asked for now and then, and what the overview knows better, such as topics that are new since, is taken from there.
+ * @param {Overview} overview
+ * @param {Wanted} wanted
+ * @param {number} limit
+ * @returns {[{ topics: Topic[], isWhole: boolean, isAnswered: boolean }, string | null]}
+ */
+function useTopics({ topics: newest, topic_count: all }, wanted, limit) {
+  const [asked, setAsked] = useState(
+    /** @type {{ path: string, page: Page | null, problem: string | null } | null} */ (null),
+  );
+  const path = `/v1/overview/topics?limit=${limit}&waiting=${wanted.isWaiting}&q=${encodeURIComponent(wanted.text.trim())}`;
+  const isAsked = all > newest.length && (isFiltered(wanted) || limit > newest.length);
+  useEffect(() => {
+    if (!isAsked) return;
+    let isWanted = true;
+    const ask = () =>
+      call("GET", path).then(
+        (page) => isWanted && setAsked({ path, page, problem: null }),
+        (error) => isWanted && setAsked({ path, page: null, problem: messageOf(error) }),
+      );
+    const timer = setTimeout(() => void ask(), TYPING_MS);
+    const again = setInterval(() => void (document.hidden || ask()), Math.max(ASK_MS, limit * ASK_MS_OF_ONE));
+    return () => {
+      isWanted = false;
+      clearTimeout(timer);
+      clearInterval(again);
+    };
+  }, [path, isAsked]);
+  const page = isAsked && asked?.path === path ? asked.page : null;
+  if (page === null) {
+    const known = newest.filter((topic) => isMeant(topic, wanted));
+    return [
+      { topics: known, isWhole: all === newest.length, isAnswered: !isAsked },
+      isAsked ? (asked?.problem ?? null) : null,
+    ];
+  }
+  const fresh = new Map(newest.map((topic) => [topic.topic, topic]));
+  const listed = page.topics.map((topic) => fresh.get(topic.topic) ?? topic);
+  const known = new Set(page.topics.map(({ topic }) => topic));
+  const topics = [...newest.filter((topic) => !known.has(topic.topic) && isMeant(topic, wanted)), ...listed];
+  return [{ topics, isWhole: page.next === null, isAnswered: true }, null];
+}
+
+/** Whether a topic of the overview is wanted. @param {Topic} topic @param {Wanted} wanted */
+function isMeant(topic, { text, isWaiting }) {
+  return topic.topic.toLowerCase().includes(text.trim().toLowerCase()) && (!isWaiting || topic.pending > 0);
+}
+
+/** @param {{ wanted: Wanted, onChange: (wanted: Wanted) => void }} props */
+function Filter({ wanted, onChange }) {
+  /** @typedef {{ currentTarget: HTMLInputElement }} Typed */
+  return html`<div class="finder">
+    <label class="check">
+      <input
+        type="checkbox"
+        checked=${wanted.isWaiting}
+        onChange=${(/** @type {Typed} */ event) => onChange({ ...wanted, isWaiting: event.currentTarget.checked })}
+      />
+      <span>Only with mail that waits</span>
+    </label>
+    <label class="filter">
+      <span>Find a topic</span>
+      <input
+        type="search"
+        value=${wanted.text}
+        maxlength="100"
+        autocomplete="off"
+        spellcheck=${false}
+        onInput=${(/** @type {Typed} */ event) => onChange({ ...wanted, text: event.currentTarget.value })}
+      />
+    </label>
+  </div>`;
+}
+
+/** @param {{ count: number, onMore: (() => void) | null }} props */
+function More({ count: listed, onMore }) {
+  return html`<div class="buttons">
+    ${
+      onMore === null
+        ? html`<span class="soft">${`The newest ${count(listed)}. Look for a part of the name to see others.`}</span>`
+        : html`<button type="button" onClick=${onMore}>Show more</button>`
+    }
+  </div>`;
+}
+
+/** @param {{ wanted: Wanted }} props */
+function NothingFound({ wanted: { text, isWaiting } }) {
+  const named = text.trim() === "" ? "" : ` with “${visible(text.trim())}” in its name`;
+  return html`<p class="empty" role="status">
+    ${isWaiting ? `No topic${named} has mail that waits.` : `No topic has “${visible(text.trim())}” in its name.`}
   </p>`;
 }
 

@@ -59,9 +59,16 @@ export interface Overview {
   dead: number;
   /** Those of this process, with what they took in since it began. */
   inlets: InletFacts[];
-  /** How many topics there are; `topics` holds the newest 200, newest first. */
+  /** How many topics there are; `topics` holds the newest 50, newest first. */
   topic_count: number;
   topics: TopicFacts[];
+}
+
+/** Topics that were asked for, newest first. */
+export interface TopicPage {
+  topics: TopicFacts[];
+  /** What to send as `after` to get what follows; null: nothing does. */
+  next: string | null;
 }
 
 /** A message that failed or is in doubt. `error` says why; null: no reason is known. */

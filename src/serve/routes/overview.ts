@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { createFailureLog } from "../failure-log.ts";
 import type { FastifyInstance } from "fastify";
-import { answer, TAGS, TEXT, TOPIC, TOTALS } from "../admin-schemas.ts";
+import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOTALS } from "../admin-schemas.ts";
 import type { Overview } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
-import { OverviewFeed, readOverview } from "../overview.ts";
-import { COUNT, object, REFUSALS } from "../schemas.ts";
+import { listTopics, OverviewFeed, readOverview } from "../overview.ts";
+import { AFTER, COUNT, NEXT, object, REFUSALS } from "../schemas.ts";
 import { isStillAllowed } from "../session.ts";
 
 const OVERVIEW = answer({
@@ -43,8 +43,40 @@ const OVERVIEW = answer({
   topics: { type: "array", items: TOPIC },
 });
 
-/** Adds `/v1/overview` and `/v1/stream`. Streams end when the server closes. */
+/** What is asked of a list of topics. A name has 100 characters at most. */
+const LIST_QUERY = query({
+  q: { type: "string", maxLength: 100, default: "", description: "A part of the name, in any case" },
+  waiting: { type: "boolean", default: false, description: "Only topics with mail that is pending" },
+  limit: LIMIT,
+  after: AFTER,
+});
+
+interface ListQuery {
+  Querystring: { q: string; waiting: boolean; limit: number; after?: string };
+}
+
+/** Adds `/v1/overview`, `/v1/overview/topics` and `/v1/stream`. Streams end when the server closes. */
 export function overviewRoutes(app: FastifyInstance, gateway: Gateway): void {
+  snapshotRoutes(app, gateway);
+  app.get<ListQuery>(
+    "/v1/overview/topics",
+    {
+      config: { access: "read" },
+      schema: {
+        ...TAGS,
+        operationId: "listOverviewTopics",
+        summary:
+          "Topics as the overview shows them, newest first, page by page: all of them, or those with a text in their names",
+        querystring: LIST_QUERY,
+        response: { 200: answer({ topics: { type: "array", items: TOPIC }, next: NEXT }), ...REFUSALS },
+      },
+    },
+    ({ query: { q, waiting, limit, after = null } }) =>
+      listTopics(gateway, { named: q.trim(), waits: waiting, after, limit }),
+  );
+}
+
+function snapshotRoutes(app: FastifyInstance, gateway: Gateway): void {
   const version = readVersion();
   const read = async (): Promise<Overview> => ({ version, ...(await readOverview(gateway)) });
   const feed = new OverviewFeed({
@@ -61,7 +93,7 @@ export function overviewRoutes(app: FastifyInstance, gateway: Gateway): void {
       schema: {
         ...TAGS,
         operationId: "getOverview",
-        summary: "How things stand: sender, rate, quota, totals, the newest 200 topics",
+        summary: "How things stand: sender, rate, quota, totals, the newest 50 topics",
         response: { 200: OVERVIEW, ...REFUSALS },
       },
     },

@@ -1,6 +1,7 @@
 /** Notes the marks of events on their messages, and counts marked messages on their topics. */
 import type { KeptEvent } from "../kept-event.ts";
-import { counterOf, isVerdict, marksOf } from "../rules/event-counters.ts";
+import { counterOf } from "../rules/event-counters.ts";
+import { isVerdict, marksOf } from "../rules/event-marks.ts";
 import type { Tx } from "./transaction.ts";
 import { createEventCounts } from "./event-counts.ts";
 import type { Feedback, FeedbackRows } from "./feedback-rows.ts";

@@ -1,5 +1,6 @@
 /** Reads and writes what events and visits said of many messages at once. */
-import type { Bounces, Mark } from "../rules/event-counters.ts";
+import type { Mark } from "../rules/event-counters.ts";
+import type { Bounces } from "../rules/event-marks.ts";
 import { numbers } from "./arrays.ts";
 import type { Tx } from "./transaction.ts";
 

@@ -12,7 +12,8 @@ import { TOPIC } from "./admitting.ts";
 import { byIndex } from "./by-index.ts";
 import { type Job, read, snapshot } from "./connection.ts";
 import { removeMessages } from "./remover.ts";
-import { transaction } from "./transaction.ts";
+import { partsOf, rangesOf } from "./ranges.ts";
+import { type Tx, transaction } from "./transaction.ts";
 import { removeUnusedContents } from "./unused-contents.ts";
 
 /** How many messages one step counts. */
@@ -116,7 +117,7 @@ interface Range {
 }
 
 /** The id ranges of a topic. What is newer than the cut-off has nothing to be removed. */
-function rangesOf(job: Job, topicId: number, cutOff: number): Promise<Range[]> {
+function datedRangesOf(job: Job, topicId: number, cutOff: number): Promise<Range[]> {
   return read(
     job,
     `select first_id as first, last_id as last, created_at as "addedAt" from sm.ingest
@@ -135,7 +136,7 @@ async function removeAll(
   { id: topicId, isRehearsal, condition, cutOff }: Removing,
   note: (removed: Removed) => void,
 ): Promise<void> {
-  for (const { first, last, addedAt } of await rangesOf(job, topicId, cutOff))
+  for (const { first, last, addedAt } of await datedRangesOf(job, topicId, cutOff))
     for (let after = first - 1; ;) {
       const values = (from: number) => [from, first, last, topicId, cutOff, addedAt];
       const sql = look(condition);
@@ -183,7 +184,7 @@ async function survey(job: Job, cutOff: number, signal: AbortSignal): Promise<Pr
   const topics = await finishedTopics(job, cutOff);
   const single = await noTopic(job);
   const sum = { messages: 0, events: 0 };
-  for (const topic of topics) add(sum, await countRemovable(job, { ...topic, condition: GOES, cutOff }, signal));
+  for await (const part of countFinished(job, topics, cutOff, signal)) add(sum, part);
   if (single !== null) add(sum, await countRemovable(job, { ...single, condition: OLD, cutOff }, signal));
   const [kept] = await read<{ count: number }>(
     job,
@@ -199,6 +200,27 @@ function add(sum: Removed, more: Removed): void {
   sum.events += more.events;
 }
 
+/** How many messages of topics that have finished would be removed, and how many of their events, part by part: a topic may be a single mail. */
+async function* countFinished(
+  job: Job,
+  topics: readonly Finished[],
+  cutOff: number,
+  signal: AbortSignal,
+): AsyncGenerator<Removed> {
+  const ask: Tx["query"] = (sql, values) => read(job, sql, values);
+  const ids = topics.map(({ id }) => id);
+  for (const { has, values } of partsOf(await rangesOf(ask, ids, cutOff), STEP)) {
+    if (signal.aborted) throw new InterruptedError();
+    const sql = `select count(*)::int8 as messages,
+        coalesce(sum((select count(*) from sm.event e where e.message_id = m.id)), 0)::int8 as events
+      from sm.message m where ${has("m.id")} and m.state not in ('pending', 'sending')`;
+    yield* await snapshot(job, async (query) => {
+      await byIndex(query);
+      return query<Removed>(sql, values);
+    });
+  }
+}
+
 /** How many messages of a topic would be removed, and how many of their events. */
 async function countRemovable(
   job: Job,
@@ -209,7 +231,7 @@ async function countRemovable(
     select count(*)::int8 as messages, max(part.id) as last,
       coalesce(sum((select count(*) from sm.event e where e.message_id = part.id)), 0)::int8 as events from part`;
   const sum = { messages: 0, events: 0 };
-  for (const { first, last, addedAt } of await rangesOf(job, topicId, cutOff))
+  for (const { first, last, addedAt } of await datedRangesOf(job, topicId, cutOff))
     for (let after: number | null = first - 1; after !== null;) {
       if (signal.aborted) throw new InterruptedError();
       const values = [after, first, last, topicId, cutOff, addedAt];

@@ -5,8 +5,11 @@ import type { Tx } from "./transaction.ts";
 /** Ranges of ids, both ends included, in order: the topic, the first id and the last id of each. Only messages of the topic have such ids. */
 export type Ranges = readonly [topicIds: readonly number[], firsts: readonly number[], lasts: readonly number[]];
 
-/** Where the messages of these topics are. Ranges that follow each other, as those of small requests do, are one. */
-export async function rangesOf(query: Tx["query"], topicIds: readonly number[]): Promise<Ranges> {
+/**
+ * Where the messages of these topics are. Ranges that follow each other, as those of small requests do, are one. `before`: only ranges
+ * that are older (ms since the epoch).
+ */
+export async function rangesOf(query: Tx["query"], topicIds: readonly number[], before = Infinity): Promise<Ranges> {
   // As float8, which pg reads as numbers. Arrays of a million ranges take much less memory than rows.
   const [found] = await query<{ topics: number[]; firsts: number[]; lasts: number[] }>(
     `select coalesce(array_agg(topic_id order by first), '{}') as topics,
@@ -18,11 +21,11 @@ export async function rangesOf(query: Tx["query"], topicIds: readonly number[]):
            select topic_id, first_id, last_id,
              case when first_id = lag(last_id) over (order by first_id) + 1
                and topic_id = lag(topic_id) over (order by first_id) then 0 else 1 end as begins
-           from sm.ingest where topic_id = any($1::int[]) and last_id >= first_id
+           from sm.ingest where topic_id = any($1::int[]) and last_id >= first_id and created_at < $2::float8
          ) one
        ) numbered group by topic_id, range
      ) joined`,
-    [topicIds],
+    [topicIds, before],
   );
   return found === undefined ? [[], [], []] : [found.topics, found.firsts, found.lasts];
 }

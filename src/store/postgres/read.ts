@@ -17,13 +17,13 @@ export function createReader(
   job: Job,
 ): ReturnType<typeof createTopicReader> &
   SentReader &
-  Pick<Reader, "messages" | "failedMessages"> &
+  Pick<Reader, "messages" | "messagesUnlike" | "failedMessages"> &
   Omit<Library, "jobId"> {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   return {
     ...createTopicReader(job),
     ...createSentReader(job, ask),
-    messages: createExport(job),
+    ...createExport(job),
     failedMessages: async (topic, limit) =>
       failedMessages(ask, topic === null ? null : await topicIdOf(ask, topic, job.name), limit),
     ...createLibrary(ask),

@@ -1,12 +1,14 @@
 /** Reads topics and their counters. */
 import { STATES, type Totals } from "../../message.ts";
 import { readCursor } from "../cursor.ts";
-import type { TopicRow } from "../rows.ts";
+import type { TopicFilter, TopicRow } from "../rows.ts";
 import { EVENT_COUNTERS } from "../rules/event-counters.ts";
 import type { Topics } from "../store.ts";
+import { nameForms } from "../topic-name.ts";
 import { TOPIC } from "./admitting.ts";
 import { type Job, read } from "./connection.ts";
 import type { Tx } from "./transaction.ts";
+import { storable } from "./storable.ts";
 import { isStorable, topicIdOf } from "./topic-ids.ts";
 
 type TopicReader = Pick<
@@ -76,18 +78,34 @@ async function totalsOf(ask: Tx["query"], topicId: number | null): Promise<Total
 /** Pages go along the ids, which topics get in the order in which they are made. */
 async function topicPage(
   ask: Tx["query"],
-  { order, after, limit }: Parameters<Topics["topicPage"]>[0],
+  { order, after, limit, only = {} }: Parameters<Topics["topicPage"]>[0],
   now: number,
 ): ReturnType<Topics["topicPage"]> {
   const isOldest = order === "oldest first";
   const from = after === null ? null : Number(readCursor(after, /^(\d{1,9})$/)[0]);
+  const { condition, values } = conditionOf(only, 4);
   const found = await ask<TopicRow & { id: number }>(
-    `select t.id, ${ROW} from ${TOPIC} where ${isOldest ? "t.id > $2" : "t.id < $2"}
+    `select t.id, ${ROW} from ${TOPIC} where ${isOldest ? "t.id > $2 and c.topic_id > $2" : "t.id < $2 and c.topic_id < $2"} ${condition}
      order by t.id ${isOldest ? "" : "desc"} limit $3`,
-    [now, from ?? (isOldest ? 0 : MOST_ID), limit + 1],
+    [now, from ?? (isOldest ? 0 : MOST_ID), limit + 1, ...values],
   );
   const rows = found.slice(0, limit).map(({ id: _id, ...row }) => row);
   return { rows, next: found.length > limit ? String(found[limit - 1]?.id) : null };
+}
+
+/** The filter in SQL; its values are numbered from `first` on. */
+function conditionOf({ named, endpoint, waits, inDoubt }: TopicFilter, first: number) {
+  const values: string[] = named === undefined ? [] : nameForms(storable(named));
+  // `like` would not do, because % and _ are ordinary characters of a name.
+  const names = values.map((_form, index) => `position($${first + index}::text in lower(t.name)) > 0`);
+  const conditions = [
+    ...(names.length === 0 ? [] : [`(${names.join(" or ")})`]),
+    ...(endpoint === undefined ? [] : [`t.endpoint = $${first + values.length}`]),
+    ...(waits === true ? ["c.pending > 0"] : []),
+    ...(inDoubt === true ? ["c.in_doubt > 0"] : []),
+  ];
+  if (endpoint !== undefined) values.push(endpoint);
+  return { condition: conditions.map((each) => `and ${each}`).join(" "), values };
 }
 
 /** The largest number that the column takes. */

@@ -1,15 +1,8 @@
 /** Writes the marks of events on their messages, and counts marked messages on their topics. */
 import type { Connection } from "./connection.ts";
 import type { KeptEvent } from "../kept-event.ts";
-import {
-  type Bounces,
-  counterOf,
-  type EventCounter,
-  isVerdict,
-  type Mark,
-  MARKS,
-  marksOf,
-} from "../rules/event-counters.ts";
+import { counterOf, type EventCounter, type Mark, MARKS } from "../rules/event-counters.ts";
+import { type Bounces, isVerdict, marksOf } from "../rules/event-marks.ts";
 
 /**
  * Makes what marks a message with the time when each thing first happened to it, and counts the message on its topic the first
@@ -98,7 +91,8 @@ function createVerdictWriter(db: Connection): (id: number, event: KeptEvent, at:
 /** Collects counts, and writes them with one statement for each topic and counter. */
 function createEventCounters(db: Connection) {
   const statements = new Map<EventCounter, { run(count: number, topicId: number): unknown }>();
-  const deltas = new Map<string, { topicId: number; counter: EventCounter; count: number }>();
+  /** By counter and topic. */
+  const deltas = new Map<EventCounter, Map<number, number>>();
 
   const statementOf = (counter: EventCounter) => {
     let statement = statements.get(counter);
@@ -114,13 +108,13 @@ function createEventCounters(db: Connection) {
     count(topicId: number, mark: Mark): void {
       const counter = counterOf(mark);
       if (counter === null) return;
-      const key = `${topicId} ${counter}`;
-      const delta = deltas.get(key) ?? { topicId, counter, count: 0 };
-      delta.count++;
-      deltas.set(key, delta);
+      const counts = deltas.get(counter) ?? new Map<number, number>();
+      counts.set(topicId, (counts.get(topicId) ?? 0) + 1);
+      deltas.set(counter, counts);
     },
     write(): void {
-      for (const { topicId, counter, count } of deltas.values()) statementOf(counter).run(count, topicId);
+      for (const [counter, counts] of deltas)
+        for (const [topicId, count] of counts) statementOf(counter).run(count, topicId);
       deltas.clear();
     },
   };

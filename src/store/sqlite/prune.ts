@@ -31,13 +31,14 @@ export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
         pruned.events += removed.events;
         onProgress?.(pruned);
       };
+      const [close, removeAll, removeOld] = [createClose(job), createRemoval(job, GOES), createRemoval(job, OLD)];
       for (const topic of finishedTopics(job.db, cutOff)) {
-        if (!(await inParts((_rows, begun) => closeTopic(job, topic.id, cutOff, begun)))) continue;
+        if (!(await inParts((_rows, begun) => close(topic.id, cutOff, begun)))) continue;
         pruned.topics++;
-        await removeAll(job, inParts, { ...topic, condition: GOES, cutOff }, note);
+        await removeAll(inParts, { ...topic, cutOff }, note);
       }
       const single = noTopic(job.db);
-      if (single !== null) await removeAll(job, inParts, { ...single, condition: OLD, cutOff }, note);
+      if (single !== null) await removeOld(inParts, { ...single, cutOff }, note);
       await removeKept(job, inParts, cutOff, (events) => note({ messages: 0, events }));
       await removeUnusedContents(job, inParts, signal);
       return pruned;
@@ -80,15 +81,16 @@ function noTopic(db: Connection): Finished | null {
   return found.get(NO_TOPIC) ?? null;
 }
 
-/** Closes a topic for good. False: something has happened to it meanwhile. */
-function closeTopic(job: Job, id: number, cutOff: number, begun: () => void): Promise<boolean> {
-  return transaction(job, () => {
-    begun();
-    const close = job.db.prepare<[{ id: number; now: number; cutOff: number }]>(
-      `update topic as t set pruned_at = ifnull(pruned_at, @now) where id = @id and ${IS_FINISHED}`,
-    );
-    return close.run({ id, now: job.clock.now(), cutOff }).changes > 0;
-  });
+/** Makes what closes a topic for good. It resolves to false when something has happened to the topic meanwhile. */
+function createClose(job: Job): (id: number, cutOff: number, begun: () => void) => Promise<boolean> {
+  const close = job.db.prepare<[{ id: number; now: number; cutOff: number }]>(
+    `update topic as t set pruned_at = ifnull(pruned_at, @now) where id = @id and ${IS_FINISHED}`,
+  );
+  return (id, cutOff, begun) =>
+    transaction(job, () => {
+      begun();
+      return close.run({ id, now: job.clock.now(), cutOff }).changes > 0;
+    });
 }
 
 /** True in SQL for message `m` when it may go. What waits or is under way never does. */
@@ -96,7 +98,6 @@ const GOES = "m.state not in ('pending', 'sending')";
 const OLD = `${GOES} and max(ifnull(m.created_at, @addedAt), ifnull(m.sent_at, 0), m.not_before) < @cutOff`;
 
 interface Removing extends Finished {
-  condition: string;
   cutOff: number;
 }
 
@@ -106,14 +107,13 @@ interface Range {
   addedAt: number;
 }
 
-/** The id ranges of a topic. What is newer than the cut-off has nothing to be removed. */
-function rangesOf(db: Connection, topicId: number, cutOff: number): Range[] {
-  return db
-    .prepare<[number, number], Range>(
-      `select first_id as first, last_id as last, created_at as addedAt from ingest
-       where topic_id = ? and last_id >= first_id and created_at < ? order by id`,
-    )
-    .all(topicId, cutOff);
+/** Makes what finds the id ranges of a topic. What is newer than the cut-off has nothing to be removed. */
+function createRanges(db: Connection): (topic: Removing) => Range[] {
+  const find = db.prepare<[number, number], Range>(
+    `select first_id as first, last_id as last, created_at as addedAt from ingest
+     where topic_id = ? and last_id >= first_id and created_at < ? order by id`,
+  );
+  return ({ id, cutOff }) => find.all(id, cutOff);
 }
 
 const find = (db: Connection, condition: string) =>
@@ -124,25 +124,25 @@ const find = (db: Connection, condition: string) =>
     )
     .pluck();
 
-async function removeAll(
-  job: Job,
-  inParts: RunPart,
-  { id: topicId, isRehearsal, condition, cutOff }: Removing,
-  note: (removed: Removed) => void,
-): Promise<void> {
-  const [remove, look] = [createRemover(job.db), find(job.db, condition)];
-  for (const range of rangesOf(job.db, topicId, cutOff))
-    for (let after = range.first - 1; ;) {
-      const where = { ...range, cutOff, topicId };
-      // Most ranges of requests are short, and many are empty by now: looking costs no transaction.
-      if (look.get({ ...where, after, most: 1 }) === undefined) break;
-      const part = await inParts((most, begun) =>
-        transaction(job, () => removePart({ look, remove, isRehearsal }, { ...where, after, most }, begun)),
-      );
-      note(part);
-      if (part.last === null) break;
-      after = part.last;
-    }
+type RemoveAll = (inParts: RunPart, topic: Removing, note: (removed: Removed) => void) => Promise<void>;
+
+/** Makes what removes the messages of a topic for which the condition is true. */
+function createRemoval(job: Job, condition: string): RemoveAll {
+  const [remove, look, rangesOf] = [createRemover(job.db), find(job.db, condition), createRanges(job.db)];
+  return async (inParts, topic, note) => {
+    for (const range of rangesOf(topic))
+      for (let after = range.first - 1; ;) {
+        const where = { ...range, cutOff: topic.cutOff, topicId: topic.id };
+        // Most ranges of requests are short, and many are empty by now: looking costs no transaction.
+        if (look.get({ ...where, after, most: 1 }) === undefined) break;
+        const part = await inParts((most, begun) =>
+          transaction(job, () => removePart({ look, remove, ...topic }, { ...where, after, most }, begun)),
+        );
+        note(part);
+        if (part.last === null) break;
+        after = part.last;
+      }
+  };
 }
 
 function removePart(
@@ -183,40 +183,42 @@ async function survey(job: Job, cutOff: number, signal: AbortSignal): Promise<Pr
   const { db } = job;
   const topics = finishedTopics(db, cutOff);
   const single = noTopic(db);
-  let [messages, events] = [0, 0];
-  const count = async (topic: Removing) => {
-    const counted = await countRemovable(db, topic, signal);
-    messages += counted.messages;
-    events += counted.events;
-  };
-  for (const topic of topics) await count({ ...topic, condition: GOES, cutOff });
-  if (single !== null) await count({ ...single, condition: OLD, cutOff });
+  const sum = { messages: 0, events: 0 };
+  const [countAll, countOld] = [createCount(db, GOES, sum), createCount(db, OLD, sum)];
+  for (const topic of topics) await countAll({ ...topic, cutOff }, signal);
+  if (single !== null) await countOld({ ...single, cutOff }, signal);
   const kept = db.prepare<[number], number>("select count(*) from unmatched where received_at < ?").pluck();
-  events += kept.get(cutOff) ?? 0;
-  return { topics: topics.map(({ topic, messages: left }) => ({ topic, messages: left })), messages, events };
+  sum.events += kept.get(cutOff) ?? 0;
+  return { topics: topics.map(({ topic, messages: left }) => ({ topic, messages: left })), ...sum };
 }
 
-/** How many messages of a topic would be removed, and how many of their events. */
-async function countRemovable(
+/** Makes what adds to `sum` how many messages of a topic would be removed, and how many of their events. */
+function createCount(
   db: Connection,
-  { id: topicId, condition, cutOff }: Removing,
-  signal: AbortSignal,
-): Promise<Removed> {
+  condition: string,
+  sum: Removed,
+): (topic: Removing, signal: AbortSignal) => Promise<void> {
   type Where = Range & { after: number; cutOff: number; topicId: number };
   const read = db.prepare<[Where], Removed & { last: number | null }>(
     `select count(*) as messages, ifnull(sum((select count(*) from event where message_id = m.id)), 0) as events, max(m.id) as last
      from (select * from message m where m.id > @after and m.id between @first and @last and m.topic_id = @topicId
        and ${condition} order by m.id limit ${STEP}) m`,
   );
-  const sum = { messages: 0, events: 0 };
-  for (const range of rangesOf(db, topicId, cutOff))
-    for (let after: number | null = range.first - 1; after !== null;) {
-      if (signal.aborted) throw new InterruptedError();
-      const found: (Removed & { last: number | null }) | undefined = read.get({ ...range, after, cutOff, topicId });
-      sum.messages += found?.messages ?? 0;
-      sum.events += found?.events ?? 0;
-      after = found?.last ?? null;
-      await setImmediate();
-    }
-  return sum;
+  const rangesOf = createRanges(db);
+  let counted = 0;
+  return async (topic, signal) => {
+    for (const range of rangesOf(topic))
+      for (let after: number | null = range.first - 1; after !== null;) {
+        if (signal.aborted) throw new InterruptedError();
+        const found = read.get({ ...range, after, cutOff: topic.cutOff, topicId: topic.id });
+        const { messages, events, last } = found ?? { messages: 0, events: 0, last: null };
+        sum.messages += messages;
+        sum.events += events;
+        // Another part begins only when this one was full: most topics are small.
+        after = messages < STEP ? null : last;
+        if ((counted += messages + 1) < STEP) continue;
+        counted = 0;
+        await setImmediate();
+      }
+  };
 }

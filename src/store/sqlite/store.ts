@@ -9,7 +9,8 @@ import { fileOf, openImage } from "./image.ts";
 import { createLatePart, createLateParts, type LateParts } from "../late-part.ts";
 import { checkOpened } from "../moved.ts";
 import { createLateWorkingParts } from "./late-working.ts";
-import { createReader } from "./read.ts";
+import type { LateReader } from "./read.ts";
+import { createTopicReader } from "./topic-rows.ts";
 import { placeOf, readMarks } from "./marks.ts";
 import { NOWHERE } from "./place.ts";
 import { explain, isUnwritable } from "./trouble.ts";
@@ -98,7 +99,17 @@ async function createStore(job: Job, toRead: boolean): Promise<{ store: SqliteSt
     jobId,
     ...parts,
     stage: async () => atTheEdge(await parts.stage(), (error) => explained(error, db)),
-    ...createReader(job),
+    ...createTopicReader(job),
+    ...createLatePart<LateReader>(
+      ["sentWithin", "countSentWithin", "failedMessages", "content", "listColumns"],
+      async () => (await import("./read.ts")).createReader(job),
+    ),
+    async *messages(...of) {
+      yield* (await import("./export.ts")).createExport(db).messages(...of);
+    },
+    async *messagesUnlike(...of) {
+      yield* (await import("./export.ts")).createExport(db).messagesUnlike(...of);
+    },
     ...createLateParts(toRead ? registeredFirst(late, db, jobId) : late),
     ...createLatePart<Pick<SqliteStore, "backup">>(["backup"], async () =>
       (await import("./backup.ts")).createBackup(job),

@@ -1,6 +1,5 @@
 /** Finds topics by their names. */
 import { UserError } from "../../errors.ts";
-import { TopicRefusedError } from "../rules/admit.ts";
 import type { Connection } from "./connection.ts";
 import { fileOf } from "./image.ts";
 
@@ -13,17 +12,6 @@ export function topicIdOf(db: Connection, topic: string): number {
     `there is no topic "${topic}" in ${fileOf(db)}`,
     known.length > 0 ? `topics here: ${known.join(", ")}` : "it holds no topics yet; is --db right?",
   );
-}
-
-/** The id of a topic that can go on. @throws TopicRefusedError when it was pruned or is cancelled, and UserError when there is none. */
-export function openTopicOf(db: Connection, topic: string): number {
-  const topicId = topicIdOf(db, topic);
-  // A pruned topic comes first: it stays closed whatever is done about the rest.
-  for (const refusal of ["pruned", "cancelled"] as const) {
-    const at = db.prepare<[number], number | null>(`select ${refusal}_at from topic where id = ?`).pluck().get(topicId);
-    if (typeof at === "number") throw new TopicRefusedError({ topic, refusal, endpoint: null });
-  }
-  return topicId;
 }
 
 /** SQL for the id of the next topic. A list that is on its way has one of which no topic tells yet. */

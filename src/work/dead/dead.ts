@@ -33,11 +33,7 @@ export async function listDead(context: Context): Promise<number> {
     // Scripts that read the lines of a pipe get the whole instant.
     const now = io.clock.now();
     const timeOf = io.stdout.isTTY === true ? (at: number) => shortTime(at, { now }) : isoTime;
-    await writeLines(
-      context,
-      null,
-      terminal.tableLines(head, () => cellsOf(store, timeOf), "full"),
-    );
+    await writeLines(context, null, terminal.tableLines(head, cellsOf(store, timeOf), "full"));
   }
   return EXIT.done;
 }

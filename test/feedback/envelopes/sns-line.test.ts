@@ -52,6 +52,9 @@ const MARKS = [
   '],"commonHeaders":{"a":"b"},"tags":',
   ',\\"headers\\":[{\\"name\\":\\"a\\",\\"value\\":\\"b\\"}],\\"commonHeaders\\":',
   '"ses-mail-job":["j"]',
+  ',"tags":{"ses:a":["b"],',
+  '"ses:a":["b"],"ses:c":["d"],',
+  ',\\"tags\\":{\\"ses:a\\":[\\"b\\"],',
   '\\"',
   '"',
   "\\",
@@ -76,20 +79,33 @@ const events = () => {
       base: fc.constantFrom(event(1, "j"), event(2), make.delivery({ id: 3, job: "j", legacy: true })),
       headers: fc.oneof(headersOf(text), text, fc.constant(undefined)),
       beside: fc.dictionary(fc.constantFrom("headers", "Records", "commonHeaders", "Message"), text, { maxKeys: 2 }),
+      tags: fc.dictionary(
+        fc.oneof(fc.constantFrom("ses:a", "ses:b", "request_id", "x"), text),
+        fc.oneof(fc.array(text), text),
+        {
+          maxKeys: 3,
+        },
+      ),
       subject: text,
     })
-    .map(({ base, headers, beside, subject }) => {
+    .map(({ base, headers, beside, tags, subject }) => {
       const mail = base["mail"] as Record<string, unknown>;
+      const own = mail["tags"] as Record<string, unknown> | undefined;
       return {
         ...base,
         ...beside,
-        mail: { ...mail, ...(headers !== undefined && { headers }), commonHeaders: { subject } },
+        mail: {
+          ...mail,
+          ...(headers !== undefined && { headers }),
+          commonHeaders: { subject },
+          ...(own !== undefined && { tags: { ...tags, ...own } }),
+        },
       };
     });
 };
 
 describe("an SNS line", () => {
-  it("is read in two parts, without the headers that nobody needs", () => {
+  it("is read in two parts, without the headers and tags that nobody needs", () => {
     const sent = event(1, "job");
     const headers = [
       { name: "From", value: '"Example News" <news@example.com>' },
@@ -99,6 +115,8 @@ describe("an SNS line", () => {
     expect(found?.["mail"]).toMatchObject({ messageId: make.sesId(1) });
     expect(found?.["mail"]).not.toHaveProperty("headers");
     expect(found?.["mail"]).not.toHaveProperty("commonHeaders");
+    const tags = { campaign: ["spring"], "ses-mail-job": ["job"], "ses-mail-message": ["1"] };
+    expect(found?.["mail"]).toHaveProperty("tags", tags);
     // Whoever sent this may be named in a header.
     expect(eventOfSnsLine(line(event(1)))?.["mail"]).toHaveProperty("headers");
   });

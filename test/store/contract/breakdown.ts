@@ -225,6 +225,37 @@ export function breakdown(prepare: Prepare): void {
         expect(others?.counts[name]).toBe(rest.reduce((sum, row) => sum + row[name], 0));
     });
 
+    test.each<[string, Partial<Fate>]>([
+      ["delivered", { delivered: 2_000 }],
+      ["bounced for good", { bounce: { type: "Permanent", subtype: "General", after: 900 } }],
+      ["bounced for now", { bounce: { type: "Transient", subtype: "MailboxFull", after: 900 } }],
+      ["complained of", { complained: 5_000 }],
+      ["opened by a reader", { opens: [{ after: 9_000, agent: READER }] }],
+      ["opened by a machine", { opens: [{ after: 9_000, agent: APPLE_PROXY }] }],
+      ["clicked", { clicks: [{ after: 9_500, link: "https://x.example/" }] }],
+      ["refused", { state: "failed", error: "MessageRejected: no" }],
+      ["lost", { state: "in_doubt", error: "no answer" }],
+    ])("a topic with one mail that was %s, and of which nothing else is told", async (_name, only) => {
+      const one: Fate = { email: "a@x.example", state: "sent", ...only };
+      const { ask, sentAt } = await told(prepare, [one, { email: "b@y.example", state: "pending" }]);
+      const happened = firsts(one);
+      expect(await ask((lines) => lines.byTime(60_000))).toEqual(expectedByTime([one], sentAt, 60_000));
+      expect((await ask((lines) => lines.byDomain(5))).rows).toEqual(
+        expectedByDomain([one, { email: "b@y.example", state: "pending" }]),
+      );
+      expect(await ask((lines) => lines.opens())).toEqual({
+        opened: "opened" in happened ? 1 : 0,
+        opened_by_reader: "opened_by_reader" in happened ? 1 : 0,
+      });
+      const bounced = one.bounce === undefined ? 0 : 1;
+      const troubled = one.state === "sent" ? 0 : 1;
+      expect((await ask((lines) => lines.bounceReasons(5))).rows).toHaveLength(bounced);
+      expect((await ask((lines) => lines.failures(5))).rows).toHaveLength(troubled);
+      expect(await ask((lines) => lines.failedRecipients(5))).toHaveLength(troubled);
+      expect((await ask((lines) => lines.links(5))).rows).toHaveLength(one.clicks?.length ?? 0);
+      expect((await ask((lines) => lines.deliveryTimes(5))).delivered).toBe(one.delivered === undefined ? 0 : 1);
+    });
+
     test("opens by readers and by machines, and the topic's own counters say the same", async () => {
       const { ask } = await told(prepare, fates);
       const sent = fates.filter(({ state }) => state === "sent");

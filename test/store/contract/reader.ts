@@ -1,6 +1,9 @@
 /** Questions about messages. What asks about a topic along other lines is in breakdown.ts. */
 import { expect, it } from "vitest";
+import { InterruptedError } from "../../../src/errors.ts";
+import type { State } from "../../../src/message.ts";
 import {
+  addList,
   CONTENT,
   failed,
   inDoubt,
@@ -51,6 +54,45 @@ export function reader(prepare: Prepare): void {
     }
     expect(steps).toBeGreaterThan(1);
     expect(found).toEqual([many, many]);
+  });
+
+  it("streams those whose list says something else in some columns than their address, and few others", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    // Some texts are escaped in JSON, and no database has to understand those.
+    const texts = ["", "Ada", "o'clock", 'Ada "Byron"', "a\\b", "\u0000", "\u0007", "\ud800", "Zoë 😀", "1", "null"];
+    const cells = (email: string) => [email, email.toUpperCase(), ` ${email}`, ...texts];
+    const lists = [["email"], ["name", "email"], ["email", "name", "EMail"], ["name"], ["email", "email"], []];
+    const names = ["email", "EMail"];
+    const differ: string[] = [];
+    const escaped: string[] = [];
+    for (const [at, columns] of lists.entries()) {
+      const rows = cells("").flatMap((_one, row) =>
+        cells("").map((_other, other) => {
+          const email = `p${at}.${row}.${other}@x.example`;
+          const both = [cells(email)[row] ?? "", cells(email)[other] ?? "", email];
+          const fields = columns.map((_column, place) => both[place] ?? "");
+          if (columns.some((name, place) => names.includes(name) && fields[place] !== email)) differ.push(email);
+          else if (JSON.stringify(fields).includes("\\")) escaped.push(email);
+          return { email, fields: JSON.stringify(columns.length === 0 ? { email: "Ada" } : fields), notBefore: 0 };
+        }),
+      );
+      await addList(store, rows, { columns });
+    }
+    const unlike = async (states: State[] | null, columns = names) => {
+      const found: string[] = [];
+      for await (const page of store.messagesUnlike("june", states, columns, new AbortController().signal))
+        found.push(...page.map(({ email }) => email));
+      return found;
+    };
+    const found = new Set(await unlike(null));
+    expect(differ.length).toBeGreaterThan(500);
+    expect(differ.filter((email) => !found.has(email))).toEqual([]);
+    expect([...found].filter((email) => !differ.includes(email) && !escaped.includes(email))).toEqual([]);
+    expect(await unlike(["sent"])).toEqual([]);
+    expect(await unlike(null, ["city"])).toEqual([]);
+    const stopped = store.messagesUnlike("june", ["sent"], names, AbortSignal.abort()).next();
+    await expect(stopped).rejects.toThrow(InterruptedError);
   });
 
   it("shows what is known of a message, and null for all that is not", async () => {

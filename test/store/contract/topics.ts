@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { UserError } from "../../../src/errors.ts";
 import { STATES, type Totals } from "../../../src/message.ts";
 import { NO_TOPIC } from "../../../src/message.ts";
+import type { Page, TopicFilter, TopicRow } from "../../../src/store/rows.ts";
 import {
   CONTENT,
   EVERYTHING,
@@ -110,6 +111,42 @@ function paging(prepare: Prepare): void {
     await counts(store, ["a@x.example"], { topic: "d" });
     const { rows } = await store.topicPage({ order: "newest first", after: next, limit: 9 });
     expect(rows.map(({ topic }) => topic)).toEqual(["a"]);
+  });
+
+  it("shows only those that a filter means, page by page, in either order", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const names = ["June", "june 100%", "100 % July", "ÜBER UNS", "über alles", "Июнь", "news_1", "newsX1"];
+    for (const topic of names) await counts(store, ["a@x.example"], { topic });
+    const ses = { scope: { ...EVERYTHING, topic: "June" } };
+    await settle(store, inDoubt((await turn(store, 1, ses)).claims[0]));
+    const rehearsed = { scope: { ...EVERYTHING, endpoint: "sandbox", topic: "news_1" } } as const;
+    await settle(store, sent((await turn(store, 1, rehearsed)).claims[0]));
+    const found = async (only: TopicFilter, order: "oldest first" | "newest first" = "oldest first") => {
+      const topics: string[] = [];
+      for (let after: string | null = null; ;) {
+        const page: Page<TopicRow> = await store.topicPage({ order, after, limit: 2, only });
+        topics.push(...page.rows.map(({ topic }) => topic));
+        if (page.next === null) return topics;
+        after = page.next;
+      }
+    };
+    expect(await found({})).toEqual(names);
+    expect(await found({ named: "jUNE" })).toEqual(["June", "june 100%"]);
+    expect(await found({ named: "%" })).toEqual(["june 100%", "100 % July"]);
+    expect(await found({ named: "s_1" })).toEqual(["news_1"]);
+    expect(await found({ named: "Über" })).toEqual(["ÜBER UNS", "über alles"]);
+    expect(await found({ named: "über" })).toEqual(["ÜBER UNS", "über alles"]);
+    expect(await found({ named: "июнь" })).toEqual(["Июнь"]);
+    expect(await found({ named: "u\u0308ber" }, "newest first")).toEqual(["über alles", "ÜBER UNS"]);
+    expect(await found({ named: "nobody's\0" })).toEqual([]);
+    expect(await found({ endpoint: "ses" })).toEqual(["June"]);
+    expect(await found({ endpoint: "sandbox" })).toEqual(["news_1"]);
+    expect(await found({ inDoubt: true })).toEqual(["June"]);
+    expect(await found({ waits: true }, "newest first")).toEqual(
+      names.filter((name) => name !== "June" && name !== "news_1").toReversed(),
+    );
+    expect(await found({ waits: true, named: "news" })).toEqual(["newsX1"]);
   });
 
   it("finds the topics that wait and have so many answers, and no others", async () => {

@@ -119,6 +119,35 @@ describe.skipIf(requireServers("postgres"))("a look on a server", { timeout: 120
     expect(emailsOf(await turn(store, 250))).toHaveLength(200);
   });
 
+  it.each(["oldest first", "newest first"] as const)(
+    "for a late page of topics, %s, reads no counters of those before it",
+    async (order) => {
+      const bench = await preparePostgres();
+      const { schema } = bench;
+      const store = await bench.open();
+      await rows(
+        schema,
+        "insert into sm.topic (name, content_id, created_at) select 't' || n, 1, 1 from generate_series(1, 5000) n",
+      );
+      await rows(schema, "insert into sm.topic_count (topic_id) select id from sm.topic");
+      await rows(schema, "analyze sm.topic, sm.topic_count");
+      const read = async () => {
+        const [found] = await rows(
+          schema,
+          "select (seq_tup_read + coalesce(idx_tup_fetch, 0))::int as count from pg_stat_all_tables where relid = 'sm.topic_count'::regclass",
+        );
+        return (found as { count: number }).count;
+      };
+      const before = await read();
+      const { rows: page } = await store.topicPage({ order, after: "2500", limit: 10 });
+      expect(page[0]?.topic).toBe(order === "oldest first" ? "t2501" : "t2499");
+      // A connection tells what it has read when it ends, if not earlier.
+      await store.close();
+      await expect.poll(async () => (await read()) - before, { timeout: 20_000 }).toBeGreaterThanOrEqual(10);
+      expect((await read()) - before).toBeLessThan(100);
+    },
+  );
+
   it("goes on behind its last claims, and comes back to what others put back when that was all, or soon", async () => {
     const bench = await preparePostgres();
     const [store, other] = [await bench.open(), await bench.open()];

@@ -1,18 +1,22 @@
 /** A look for due messages, a checkpoint and sums cost the same however many topics there are and wait for later. */
 import { expect, test } from "vitest";
 import type { Scope } from "../../../src/deliver/source.ts";
+import { createBreakdown } from "../../../src/store/sqlite/breakdown.ts";
 import { createDue } from "../../../src/store/sqlite/due.ts";
+import { createPrune } from "../../../src/store/sqlite/prune.ts";
 import { type Connection, Database } from "../../../src/store/sqlite/driver.ts";
-import { EVERYTHING } from "../../support/store-actions.ts";
+import { EVERYTHING, sent, settle, turn } from "../../support/store-actions.ts";
 import { accept, message } from "../bench.ts";
 import { prepareSqlite, rows } from "./bench.ts";
 
-/** The job file, with a count of how often a statement was carried out. */
-function counting(path: string): { db: Connection; count: () => number } {
+/** The job file, with a count of how often a statement was carried out that `which` matches, and of how many were prepared. */
+function counting(path: string, which = /^/): { db: Connection; count: () => number; prepared: () => number } {
   const real = new Database(path);
-  let count = 0;
+  let [count, prepared] = [0, 0];
   const prepare = (sql: string) => {
+    prepared++;
     const statement = real.prepare(sql);
+    if (!which.test(sql)) return statement;
     for (const name of ["get", "all", "run"] as const) {
       const carryOut = statement[name].bind(statement);
       statement[name] = ((...parameters: unknown[]) => (count++, carryOut(...parameters))) as never;
@@ -20,7 +24,7 @@ function counting(path: string): { db: Connection; count: () => number } {
     return statement;
   };
   const db = Object.assign(Object.create(real) as Connection, { prepare });
-  return { db, count: () => count };
+  return { db, count: () => count, prepared: () => prepared };
 }
 
 /** How many statements a look takes, with so many topics that wait, and what it finds. */
@@ -60,6 +64,64 @@ test("a look takes as many statements with three hundred topics that wait as wit
   const few = await cost(10, 10);
   expect(await cost(300, 300)).toEqual(few);
   expect(few.map(([, answer]) => answer)).toEqual([["due@x.example"], 1, 0, 0, 86_400_003, null]);
+});
+
+test("hundreds of topics that may not be sent and are due are passed over with few statements", async () => {
+  const { open, clock, path } = await prepareSqlite();
+  const store = await open();
+  const names = Array.from({ length: 400 }, (_, index) => `held-${index}`);
+  const at = clock.now();
+  // Each a bit later, so that the one that may be sent comes last.
+  for (const [index, topic] of names.entries())
+    await accept(store, [
+      message([`p${index}@x.example`, `q${index}@x.example`], { topic, notBefore: at + index + 1 }),
+    ]);
+  await accept(store, [message(["due@x.example"], { topic: "due", notBefore: at + 1_000 })]);
+  const { db, count } = counting(path, /from message\b/);
+  const scope: Scope = { ...EVERYTHING, held: new Set(names) };
+  const now = { wall: at + 2_000, steady: at + 2_000 };
+  const { found } = createDue(db).find(scope, now, { limit: 14, cap: null, bulk: Infinity });
+  expect(found.map(({ email }) => email)).toEqual(["due@x.example"]);
+  expect(count()).toBeLessThan(20);
+  db.close();
+});
+
+test("what a prune would remove of three hundred topics takes as many prepared statements as of ten", async () => {
+  const preparedFor = async (topics: number) => {
+    const { open, clock, path } = await prepareSqlite();
+    const store = await open();
+    for (let index = 0; index < topics; index++)
+      await accept(store, [message(["p@x.example"], { topic: `old-${index}`, past: { state: "cancelled" } })]);
+    const { db, prepared } = counting(path);
+    const { prunable } = createPrune({ db, clock: { now: () => clock.now() + 1_000 } } as never);
+    const found = await prunable(1, new AbortController().signal);
+    expect([found.topics.length, found.messages]).toEqual([topics, topics]);
+    db.close();
+    return prepared();
+  };
+  expect(await preparedFor(300)).toBe(await preparedFor(10));
+});
+
+test("a topic over time is read without the mail that all others sent meanwhile, and a long one by an index", async () => {
+  const { open, clock, path } = await prepareSqlite();
+  const store = await open();
+  for (let index = 0; index < 40; index++) {
+    await accept(store, [message([`p${index}@x.example`], { topic: index % 4 === 0 ? "welcome" : `other-${index}` })]);
+    await settle(store, ...(await turn(store, 1)).claims.map((claim) => sent(claim)));
+    clock.pass(7_000);
+  }
+  const asked = async (few: number | undefined) => {
+    const { db, count } = counting(path, /indexed by message_sent/);
+    const { breakdown } = createBreakdown({ db, clock, isImage: true }, few);
+    const spans = await breakdown("welcome", new AbortController().signal, (lines) => lines.byTime(60_000));
+    db.close();
+    return { spans, looks: count() };
+  };
+  const [few, many] = [await asked(undefined), await asked(0)];
+  expect(few.looks).toBe(0);
+  expect(many.looks).toBeGreaterThan(0);
+  expect(few.spans).toEqual(many.spans);
+  expect(few.spans.reduce((sum, span) => sum + span.sent, 0)).toBe(10);
 });
 
 test("what is asked every second or two reads no table of topics, messages or suppressions from end to end", async () => {
