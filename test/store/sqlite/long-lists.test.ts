@@ -7,7 +7,7 @@ import { openArchive } from "../../../src/store/sqlite/archive.ts";
 import { NO_WAITING } from "../../../src/store/sqlite/connection.ts";
 import { Database } from "../../../src/store/sqlite/driver.ts";
 import { openStore } from "../../../src/store/sqlite/store.ts";
-import type { ListCounts } from "../../../src/store/rows.ts";
+import type { ListCounts, ListTarget } from "../../../src/store/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { commit, CONTENT, ingest, messagesOf, refusalOf, sent, settle, turn } from "../../support/store-actions.ts";
 import { systemClock } from "../../../src/time/clock.ts";
@@ -30,13 +30,19 @@ const filled = (path: string, table: Stage): number =>
   Number(inspect(path, (db) => db.prepare(`select count(*) from ${table}`).pluck().get()));
 
 /** Puts the list into topic june, and calls `act` once, when some of the table is there and not all. */
-async function during(store: Store, path: string, table: Stage, act: () => Promise<void> | void): Promise<ListCounts> {
+async function during(
+  store: Store,
+  path: string,
+  table: Stage,
+  act: () => Promise<void> | void,
+  target: Partial<ListTarget> = {},
+): Promise<ListCounts> {
   const staging = await store.stage();
   let acted = false;
   try {
     await staging.add(people.map((email) => ({ email, fields: JSON.stringify([email]), notBefore: 0 })));
     const adding = { isDone: false };
-    const ended = commit(staging).finally(() => (adding.isDone = true));
+    const ended = commit(staging, target).finally(() => (adding.isDone = true));
     // Whoever waits below hears of it.
     ended.catch(() => undefined);
     while (!adding.isDone) {
@@ -219,6 +225,23 @@ it("a person whom it names is forgotten while there is no message to him yet, an
     expect(await two.forget(people.at(-1) ?? "", calm())).toMatchObject({ kind: "forgotten", messages: 0 });
   });
   expect(await one.totals("june")).toMatchObject({ pending: LONG - 1, suppressed: 1 });
+  await expectSound(one, clock);
+});
+
+it("counts what has expired before all of it was there", async () => {
+  const { path, clock, open } = await prepareSqlite();
+  const [one, two] = [await open(), await open()];
+  const expire = async () => {
+    clock.pass(5_001);
+    expect((await turn(two, 9)).claims).toEqual([]);
+  };
+  expect(await during(one, path, "message", expire, { expiresInMs: 5_000 })).toMatchObject({ added: LONG });
+  const { cancelled = 0, pending = 0 } = (await one.topic("june")) ?? {};
+  expect(cancelled).toBeGreaterThan(0);
+  expect(cancelled + pending).toBe(LONG);
+  expectSoundFile(path);
+  while ((await one.expire("june")).more);
+  expect(await one.totals("june")).toMatchObject({ cancelled: LONG, pending: 0 });
   await expectSound(one, clock);
 });
 
