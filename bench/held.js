@@ -1,6 +1,18 @@
-// How long a process that makes small writes waits at most while a command moves a whole topic, and the peak memory of that command.
+// How long a process that makes small writes waits at most while a command moves a whole topic or removes what nobody uses, and the peak memory of that command.
+import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { beside, cli, machine, scratch, writeCampaign } from "./support.js";
+
+const ALONE_MS = 15_000;
+
+/** Contents of 2 KB that nobody uses any more. */
+function plantContents(path, count) {
+  const db = new Database(path);
+  db.exec(`insert into content (hash, body, created_at)
+    with recursive n (at) as (select 1 union all select at + 1 from n where at < ${count})
+    select 'unused ' || at, json_object('html', hex(zeroblob(1000))), 0 from n`);
+  db.close();
+}
 
 /** As if all of topic campaign had been sent long ago. */
 function sendLongAgo(path) {
@@ -18,7 +30,7 @@ function sendLongAgo(path) {
   db.close();
 }
 
-export async function run([count = "1000000", only = "import,schedule,cancel,retry,prune"]) {
+export async function run([count = "1000000", only = "import,again,schedule,cancel,retry,contents,prune"]) {
   const wanted = new Set(only.split(","));
   await scratch(async (folder) => {
     const db = `${folder}/job.db`;
@@ -28,14 +40,20 @@ export async function run([count = "1000000", only = "import,schedule,cancel,ret
     await cli(["suppress", "add", "somebody@example.com", ...about]);
     const commands = {
       import: ["import", csv, "--topic", "campaign", ...about],
+      again: ["import", csv, "--topic", "campaign", ...about],
       schedule: ["schedule", "--topic", "campaign", "--at", "+1h", ...about],
       cancel: ["cancel", "campaign", ...about],
       retry: ["retry", "campaign", "--state", "cancelled", "--yes", ...about],
+      contents: ["forget", "nobody@example.com", "--yes", ...about],
       prune: ["prune", "--older", "90d", "--yes", ...about],
     };
+    // How long the small writes take by themselves, with all else that the machine does.
+    const alone = await beside(db, () => sleep(ALONE_MS, {}));
+    console.log(`nothing   a neighbour waited at most ${alone.longestMs.toFixed(0)} ms`);
     for (const [name, args] of Object.entries(commands)) {
-      if (name === "prune") sendLongAgo(db);
       if (!wanted.has(name) && name !== "import") continue;
+      if (name === "contents") plantContents(db, Number(count));
+      if (name === "prune") sendLongAgo(db);
       const { code, stderr, longestMs, peakMb, seconds, cpuSeconds } = await beside(db, () => cli(args));
       if (code !== 0) throw new Error(`${name} ended with ${code}: ${stderr}`);
       console.log(

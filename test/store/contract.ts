@@ -18,6 +18,7 @@ import { letters } from "./contract/letters.ts";
 import { library } from "./contract/library.ts";
 import { lists } from "./contract/lists.ts";
 import { mails } from "./contract/mails.ts";
+import { longLists } from "./contract/long-lists.ts";
 import { many } from "./contract/many.ts";
 import { outlooks } from "./contract/outlook.ts";
 import { pasts } from "./contract/past.ts";
@@ -59,6 +60,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   visits,
   unsubscriptions,
   topics,
+  "lists: long ones": longLists,
   "topics: many messages": many,
   "topics: pauses": pauses,
   rehearsal,

@@ -12,6 +12,7 @@ import { createRecipientTable } from "./recipients.ts";
 import { createReportNotes } from "./reports.ts";
 import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { createSuppressedCheck } from "./suppressed.ts";
+import { NEXT_TOPIC } from "./topic-ids.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic, NEW_TOPIC } from "../rules/admit.ts";
 import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
@@ -93,7 +94,7 @@ function createRequestTopics(db: Connection, clock: Clock) {
   );
   const rename = db.prepare<[string, number]>("update topic set name = ? where id = ?");
   const insert = db.prepare<[string, number, number, number | null]>(
-    "insert into topic (name, content_id, created_at, not_before) values (?, ?, ?, ?)",
+    `insert into topic (id, name, content_id, created_at, not_before) values (${NEXT_TOPIC}, ?, ?, ?, ?)`,
   );
   const known = new Map<string, Topic>();
   const find = (name: string): Topic | undefined => {

@@ -4,9 +4,8 @@
  * between leaves a topic that nobody sends, and the next call goes on.
  */
 import { prioritySql } from "../common-sql.ts";
-import { setImmediate } from "node:timers/promises";
-import { InterruptedError } from "../../errors.ts";
-import type { State, Totals } from "../../message.ts";
+import { type State, STATES, type Totals } from "../../message.ts";
+import { createParts } from "../parts.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
 import { EXPIRED } from "../rules/settle.ts";
 import { PLAYED } from "../rules/states.ts";
@@ -17,15 +16,13 @@ import { ADMITTING, IS_VARIANT } from "./list-topics.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { ANY_FORGOTTEN, concernsSql, forgottenSql, mailWith, suppressedSql } from "./suppressed.ts";
+import { createRangeWalk, PART_SIZES, type Range } from "./ranges.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
 /** What is counted of a topic besides the states of its messages. */
 const COUNTED = [...new Set([...EVENT_COUNTERS, "reader_opens", "machine_opens", "clicks", "unsubscribed"])];
 /** When things happened to a topic. */
 const HAPPENED = ["first_sent_at", "last_sent_at", "reported_at", "called_at"];
-
-/** So many messages at most are brought back in one transaction, which takes some tenths of a second. */
-const STEP = 20_000;
 
 /** Makes the part of the store that removes rehearsals. `recover` puts in doubt what dead processes left in flight. */
 export function createAfresh(
@@ -66,20 +63,23 @@ export function createAfresh(
       const closed = await write(() => close(topicId, topic));
       if (closed === null) return null;
       const { rehearsal, since } = closed;
-      for (const ranges of stepsOf(db, topicId)) {
-        // Signals are heard between steps, and only there.
-        await setImmediate();
-        if (signal.aborted) throw new InterruptedError();
-        const goesOn = await write((counters) => {
-          const isCancelled = mine.get(topicId, since);
-          // Another process may have ended it, and what is in the topic now is real.
-          if (isCancelled === undefined) return false;
-          // What waits in a cancelled topic would wait for ever.
-          if (isCancelled === 1) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: "ses" });
-          clearAll(db, counters, { topicId, notBefore, expiresIn: expiresInMs, now: job.clock.now() }, ranges);
-          return true;
-        });
-        if (!goesOn) return rehearsal;
+      // What is added later is new, and has nothing to be removed.
+      const walk = createRangeWalk(db, [topicId], STATES);
+      const inParts = createParts(signal, PART_SIZES);
+      while (await walk.find()) {
+        const part = (rows: number, begun: () => void) =>
+          write((counters) => {
+            begun();
+            const isCancelled = mine.get(topicId, since);
+            // Another process may have ended it, and what is in the topic now is real.
+            if (isCancelled === undefined) return false;
+            // What waits in a cancelled topic would wait for ever.
+            if (isCancelled === 1) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: "ses" });
+            const target = { topicId, notBefore, expiresIn: expiresInMs, now: job.clock.now() };
+            clearAll(db, counters, target, walk.take(rows));
+            return true;
+          });
+        if (!(await inParts(part))) return rehearsal;
       }
       await write((counters) => {
         if (open.run(topicId, since).changes === 0) return;
@@ -152,32 +152,6 @@ function createClose({
   };
 }
 
-interface Range {
-  first: number;
-  last: number;
-}
-
-/** The id ranges of a topic, cut and put together into steps. What is added later is new, and has nothing to be removed. */
-function* stepsOf(db: Connection, topicId: number): Generator<Range[]> {
-  const ranges = db.prepare<[number], Range>(
-    "select first_id as first, last_id as last from ingest where topic_id = ? order by id",
-  );
-  let step: Range[] = [];
-  let room = STEP;
-  for (let { first, last } of ranges.all(topicId)) {
-    while (first <= last) {
-      const end = Math.min(last, first + room - 1);
-      step.push({ first, last: end });
-      room -= end - first + 1;
-      first = end + 1;
-      if (room > 0) continue;
-      yield step;
-      [step, room] = [[], STEP];
-    }
-  }
-  if (step.length > 0) yield step;
-}
-
 const DUE = "max(not_before, ifnull(@notBefore, 0))";
 const SPAN = "ifnull(@expiresIn, expires_in)";
 /**
@@ -198,7 +172,7 @@ interface Target {
 function clearAll(db: Connection, counters: Counters, target: Target, ranges: readonly Range[]): void {
   const { topicId } = target;
   const of = "id between @first and @last and topic_id = @topicId";
-  type Where = [Range & Target];
+  type Where = [Omit<Range, "columns"> & Target];
   const stopped = suppressedSql("lower(email)", "null", mailWith("content_id"));
   // It waited for the rehearsal alone. What a person cancelled, and what expires at an instant, stays so.
   const revived = `error = '${EXPIRED}' and ${SPAN} is not null`;
@@ -226,7 +200,7 @@ function clearAll(db: Connection, counters: Counters, target: Target, ranges: re
     "delete from feedback where message_id between @first and @last",
   ].map((sql) => db.prepare<Where>(sql));
   for (const { first, last } of ranges) {
-    const where = { first, last, ...target };
+    const where = { ...target, first, last };
     own.run(where);
     for (const { from, to, write } of moves) counters.move(topicId, from, to, write.run(where).changes);
     for (const other of others) other.run(where);

@@ -158,6 +158,12 @@ function refuseWhenAtWork(db: Connection, path: string): void {
       `topic ${moving} of ${path} is being given another time`,
       "run the same command again in a minute",
     );
+  const arriving = db.prepare<[], string>("select topic from arriving limit 1").pluck().get();
+  if (arriving !== undefined)
+    throw new UserError(
+      `a list is being put into topic ${arriving} of ${path}`,
+      "run the same command again when it is there",
+    );
   // What was handed over to a broker goes on there, whichever place the job is in.
   const flying = db
     .prepare(`select count(*) from message where state = 'sending' and claimed_by <> ${NOBODY}`)

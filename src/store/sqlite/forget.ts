@@ -22,7 +22,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
       const inParts = createParts(signal);
       // What is removed is overwritten, too, where it stood.
       job.db.pragma("secure_delete = on");
-      const begun = await inParts(() => transaction(job, () => begin(job, jobId, key)));
+      const begun = await begin(job, inParts, jobId, key);
       if (begun.kind === "waiting") return begun;
       const removed = await removeMessages(job, inParts, key);
       const kept = await removeKept(job, inParts, key, signal);
@@ -33,21 +33,46 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
   };
 }
 
-function begin({ db, clock }: Job, jobId: string, address: string): Forgetting {
-  const topics = db
-    .prepare<[string], { topic: string; pending: number; sending: number }>(
-      `select t.name as topic, sum(m.state = 'pending') as pending, sum(m.state = 'sending') as sending
-       from recipient r join message m on m.id = r.message_id join topic t on t.id = m.topic_id
-       where r.address = ? and m.state in ('pending', 'sending') group by t.id order by t.id`,
-    )
-    .all(address);
-  if (topics.length > 0) return { kind: "waiting", topics };
-  db.prepare(
+async function begin(job: Job, inParts: RunPart, jobId: string, address: string): Promise<Forgetting> {
+  const { db, clock } = job;
+  // The messages of an address may be a hundred thousand, so only topics are looked into that have something waiting.
+  const read = db.prepare<[{ address: string }], { topic: string; pending: number; sending: number }>(
+    `select t.name as topic, sum(m.state = 'pending') as pending, sum(m.state = 'sending') as sending
+     from (select topic_id from recipient where address = @address group by topic_id) r
+       cross join topic t on t.id = r.topic_id and t.pending + t.sending > 0
+       cross join recipient own on own.address = @address and own.topic_id = t.id
+       cross join message m on m.id = own.message_id
+     where m.state in ('pending', 'sending') group by t.id order by t.id`,
+  );
+  // What is on its way will wait.
+  const readArriving = db.prepare<[{ address: string }], { topic: string; pending: number; sending: number }>(
+    `select a.topic, 1 as pending, 0 as sending from arriving a
+       cross join recipient own on own.address = @address and own.topic_id = a.topic_id
+       cross join message m on m.id = own.message_id
+     where m.state = 'pending' order by a.topic_id`,
+  );
+  const waiting = (): Forgetting | null => {
+    const topics = [...read.all({ address }), ...readArriving.all({ address })];
+    return topics.length > 0 ? { kind: "waiting", topics } : null;
+  };
+  const keep = db.prepare(
     `insert into suppression (address, list, reason, source, created_at) values (@address, @list, @reason, @source, @now)
      on conflict do nothing`,
-  ).run({ ...forgottenSuppression(jobId, address), now: clock.now() });
-  const suppressions = db.prepare<[string]>("delete from suppression where address = ?").run(address).changes;
-  return { kind: "forgotten", messages: 0, events: 0, suppressions };
+  );
+  const remove = db.prepare<[string]>("delete from suppression where address = ?");
+  // What is read without the lock is read faster with it.
+  return (
+    waiting() ??
+    inParts((_rows, begun) =>
+      transaction(job, () => {
+        begun();
+        const other = waiting();
+        if (other !== null) return other;
+        keep.run({ ...forgottenSuppression(jobId, address), now: clock.now() });
+        return { kind: "forgotten", messages: 0, events: 0, suppressions: remove.run(address).changes };
+      }),
+    )
+  );
 }
 
 async function removeMessages(job: Job, inParts: RunPart, address: string): Promise<Removed> {

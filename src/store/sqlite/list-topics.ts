@@ -10,6 +10,7 @@ import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import { createCounters } from "./state-counters.ts";
 import { mailWith, suppressedSql } from "./suppressed.ts";
+import { NEXT_TOPIC } from "./topic-ids.ts";
 
 /** The part of a list's target that decides whether the topic takes it. */
 export type ListTopic = Pick<ListTarget, "topic" | "content" | "replaceContent">;
@@ -26,11 +27,23 @@ export const ADMITTING =
 export interface ListTopics {
   /** Throws TopicRefusedError when `open` would. */
   check(target: ListTopic): void;
+  /** True when there is none of this name. Throws TopicRefusedError when `open` would. */
+  isNew(target: ListTopic): boolean;
+  /** Keeps the content of a list, and takes an id for its new topic. To be called in a transaction. */
+  reserve(target: ListTarget): TopicPlace;
+  /** Makes the new topic in this place. To be called in a transaction. */
+  create(target: ListTarget, place: TopicPlace): void;
   /**
    * Makes the topic when there is none, and gives it the content of the list. To be called in a transaction. Throws
    * TopicRefusedError when the topic may not take the list.
    */
-  open(target: ListTarget): { topicId: number; contentId: number };
+  open(target: ListTarget): TopicPlace;
+}
+
+/** The ids of a topic and its content. */
+export interface TopicPlace {
+  topicId: number;
+  contentId: number;
 }
 
 /** Makes what checks and opens topics for lists. */
@@ -59,21 +72,32 @@ export function createListTopics(db: Connection, clock: Clock): ListTopics {
     return topic;
   };
 
-  const create = ({ topic: name, notBefore }: ListTarget, contentId: number): number => {
-    const insert = db.prepare("insert into topic (name, content_id, created_at, not_before) values (?, ?, ?, ?)");
-    return Number(insert.run(name, contentId, clock.now(), notBefore).lastInsertRowid);
+  const nextId = db.prepare<[], number>(`select ${NEXT_TOPIC}`).pluck();
+  const reserve = ({ content }: ListTarget): TopicPlace => ({
+    topicId: nextId.get() ?? 1,
+    contentId: contents.store(content),
+  });
+  const create = ({ topic: name, notBefore, content }: ListTarget, { topicId, contentId }: TopicPlace): void => {
+    const insert = db.prepare(
+      "insert into topic (id, name, content_id, created_at, not_before) values (?, ?, ?, ?, ?)",
+    );
+    insert.run(topicId, name, contentId, clock.now(), notBefore);
+    noteTracking({ id: topicId, tracksOpens: 0, tracksClicks: 0 }, content);
   };
 
   return {
     check: (target) => void admitted(target),
+    isNew: (target) => admitted(target) === undefined,
+    reserve,
+    create,
     open(target) {
       const topic = admitted(target);
-      const contentId = contents.store(target.content);
       if (!topic) {
-        const id = create(target, contentId);
-        noteTracking({ id, tracksOpens: 0, tracksClicks: 0 }, target.content);
-        return { topicId: id, contentId };
+        const place = reserve(target);
+        create(target, place);
+        return place;
       }
+      const contentId = contents.store(target.content);
       noteTracking(topic, target.content);
       if (topic.contentId !== contentId) replaceContent(db, topic, contentId);
       if (target.notBefore !== null)

@@ -1,20 +1,19 @@
 /** Puts lists of recipients into the job file. */
-import { expiresAtSql } from "../common-sql.ts";
-import { type Content, type Kind, kindOf } from "../../message.ts";
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./state-counters.ts";
-import { createListTopics, type ListTopic } from "./list-topics.ts";
+import { createListTopics, type ListTopic, type TopicPlace } from "./list-topics.ts";
+import { addIngest, addMessages, IS_SUPPRESSED, listRowsOf, type Stoppable, stoppable } from "./list-rows.ts";
+import { addToNewTopic } from "./long-lists.ts";
 import { createLastIdReader } from "./numbering.ts";
 import { createEndpoints } from "./endpoints.ts";
-import { createStagedRows } from "./staged-rows.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { createStagedRows, type StagedRows } from "./staged-rows.ts";
+import { allOf, fewUnknown, type Source } from "./unknown-rows.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
-import { priorityOf } from "../rules/priority.ts";
-import type { Endpoint, ForecastMail, ListCounts, ListForecast, ListTarget } from "../rows.ts";
+import type { ForecastMail, ListCounts, ListForecast, ListTarget } from "../rows.ts";
 import type { Lists, Staging } from "../store.ts";
 
-/** A list of more rows leaves a write-ahead log that is worth truncating. */
+/** A list of more rows takes longer than others should wait, and leaves a write-ahead log that is worth truncating. */
 const MANY = 10_000;
 
 /** Makes the part of the store that takes lists in. */
@@ -30,10 +29,15 @@ export function createLists(job: Job): Lists {
         add: async (staged) => rows.add(staged),
         forecast: async (topic, mail = {}) => forecast(db, topic, mail),
         async commit(target) {
-          const counts = await transaction(job, () => merge(target, rows.count));
+          const isLong = rows.count > MANY;
+          const atOnce = async () => {
+            const few = isLong ? await unknownOf(db, rows, target) : allOf(rows);
+            return transaction(job, () => merge(target, rows, few));
+          };
+          const counts = (isLong ? await addToNewTopic(job, topics, target, rows) : null) ?? (await atOnce());
           rows.discard();
           // SQLite skips it silently while others read.
-          if (rows.count > MANY) db.pragma("wal_checkpoint(truncate)");
+          if (isLong) db.pragma("wal_checkpoint(truncate)");
           return counts;
         },
         discard: async () => rows.discard(),
@@ -43,42 +47,39 @@ export function createLists(job: Job): Lists {
   };
 }
 
-/** Where staged rows go: into a topic, with message ids from `base + 1` on. */
-interface Destination {
-  topicId: number;
-  contentId: number;
-  base: number;
-  staged: number;
+async function unknownOf(db: Connection, rows: StagedRows, { topic }: ListTarget): Promise<Source> {
+  const topicId = db.prepare<[string], number>("select id from topic where name = ?").pluck().get(topic);
+  return topicId === undefined ? allOf(rows) : fewUnknown(db, rows, topicId);
 }
 
 /** Makes a function that puts the staged rows into their topic: recipients, messages, counters. To be called in a transaction. */
 function createMerge(
   db: Connection,
   clock: Clock,
-  open: (target: ListTarget) => { topicId: number; contentId: number },
-): (target: ListTarget, staged: number) => ListCounts {
+  open: (target: ListTarget) => TopicPlace,
+): (target: ListTarget, rows: StagedRows, few: Source) => ListCounts {
   const readLastId = createLastIdReader(db);
-  return (target, staged) => {
-    const destination = { ...open(target), base: readLastId(), staged };
-    const added = addRecipients(db, destination);
+  return (target, rows, few) => {
+    const place = open(target);
+    const { topicId } = place;
+    const base = readLastId();
+    const { count: staged } = rows;
+    // Another topic may have the name by now.
+    const source = few.topicId === topicId ? few : allOf(rows);
+    const added = addRecipients(db, { topicId, base }, source);
     // A topic that was there for the real thing becomes a rehearsal with the first mail that leaves, not by being looked at.
     if (added === 0) return { added, duplicates: staged, suppressed: 0 };
-    if (target.endpoint === "sandbox") enterRehearsal(db, destination.topicId);
-    const ingestId = addIngest(db, clock, target, destination);
-    const suppressed = addMessages(db, {
-      ...destination,
-      ingestId,
-      areAllNew: added === staged,
-      priority: priorityOf(target.priority, kindOf(target.content)),
-      ...stoppable(target.content, target.endpoint),
-      expiresIn: target.expiresInMs ?? null,
-      now: clock.now(),
-    });
+    if (target.endpoint === "sandbox") enterRehearsal(db, topicId);
+    const now = clock.now();
+    const ingestId = addIngest(db, target, { topicId, first: base + 1, last: base + staged }, now);
+    const list = listRowsOf(target, { ...place, ingestId, base }, now);
+    const range = { table: source.table, from: 1, to: staged };
+    const { suppressed } = addMessages(db, list, { ...range, areAllNew: added === source.count });
     // Duplicates at the end of the list have no messages. The next list gets their ids, and ranges must not overlap.
     if (added < staged)
       db.prepare("update ingest set last_id = (select max(id) from message) where id = ?").run(ingestId);
     const counts = { added: added - suppressed, duplicates: staged - added, suppressed };
-    count(db, destination.topicId, counts);
+    count(db, topicId, counts);
     return counts;
   };
 }
@@ -91,82 +92,18 @@ function enterRehearsal(db: Connection, topicId: number): void {
 }
 
 /** Adds recipients. Returns how many the topic did not have yet. */
-function addRecipients(db: Connection, { topicId, base }: Destination): number {
+function addRecipients(
+  db: Connection,
+  { topicId, base }: { topicId: number; base: number },
+  { table }: Source,
+): number {
   // Sorted rows fill the tree from left to right, which is much faster than at random.
   return db
     .prepare(
       `insert into recipient (address, topic_id, variant, message_id)
-       select address, ?, ${OWN_VARIANT}, ? + id from staged.row where true order by address, id on conflict do nothing`,
+       select address, ?, ${OWN_VARIANT}, ? + id from ${table} where true order by address, id on conflict do nothing`,
     )
     .run(topicId, base).changes;
-}
-
-function addIngest(db: Connection, clock: Clock, target: ListTarget, { topicId, base, staged }: Destination): number {
-  const insert = db.prepare(
-    "insert into ingest (topic_id, file, columns, first_id, last_id, created_at) values (?, ?, ?, ?, ?, ?)",
-  );
-  const columns = JSON.stringify(target.columns);
-  return Number(insert.run(topicId, target.file, columns, base + 1, base + staged, clock.now()).lastInsertRowid);
-}
-
-/** What decides whom suppressions keep from getting a list, as parameters. */
-interface Stoppable {
-  endpoint: Endpoint | null;
-  list: string | null;
-  kind: Kind;
-}
-
-function stoppable(content: Pick<Content, "list" | "kind">, endpoint: Endpoint | null = null): Stoppable {
-  return { endpoint, list: content.list ?? null, kind: kindOf(content) };
-}
-
-const IS_SUPPRESSED = suppressedSql("s.address", "@endpoint", { list: "@list", kind: "@kind" });
-
-/** Adds a message for each recipient that is new. Returns how many of them are suppressed. */
-function addMessages(
-  db: Connection,
-  {
-    areAllNew,
-    staged,
-    ...list
-  }: Destination & {
-    ingestId: number;
-    priority: number;
-    areAllNew: boolean;
-    expiresIn: number | null;
-    now: number;
-  } & Stoppable,
-): number {
-  const isNew = areAllNew
-    ? ""
-    : `and (select message_id from recipient
-            where address = s.address and topic_id = @topicId and variant = ${OWN_VARIANT}) = @base + s.id`;
-  const anySuppressed = db.prepare("select 1 from suppression limit 1").get() !== undefined;
-  const state = anySuppressed ? `case when ${IS_SUPPRESSED} then 'suppressed' else 'pending' end` : "'pending'";
-  const insert = db.prepare(
-    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, expires_in, expires_at, state)
-     select @base + s.id, @topicId, @contentId, @ingestId, ifnull(s.email, s.address), s.fields, @priority, s.not_before, @expiresIn, ${expiresAtSql("s.not_before", "@expiresIn", "@now")}, ${state}
-     from staged.row s where true ${isNew} order by s.id`,
-  );
-  withoutChecks(db, () => insert.run(list));
-  if (!anySuppressed) return 0;
-  const suppressed = db
-    .prepare<[number, number], number>("select count(*) from message where id between ? and ? and state = 'suppressed'")
-    .pluck();
-  return suppressed.get(list.base + 1, list.base + staged) ?? 0;
-}
-
-/**
- * Runs work whose rows cannot break a CHECK, because what is checked are constants in its SQL and a priority from the rules. That
- * takes a quarter of the time of a long list. Types are checked all the same.
- */
-function withoutChecks(db: Connection, work: () => void): void {
-  db.pragma("ignore_check_constraints = on");
-  try {
-    work();
-  } finally {
-    db.pragma("ignore_check_constraints = off");
-  }
 }
 
 function count(db: Connection, topicId: number, { added, suppressed }: ListCounts): void {

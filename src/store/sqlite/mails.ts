@@ -34,7 +34,10 @@ const RECORD = `select m.id, ${UUID} as uuid, t.name as topic, m.email, m.state,
 function createRecordReader(db: Connection): RecordReader {
   const one = db.prepare<[number], Row>(`${RECORD} where m.id = ?`);
   const idsTo = db
-    .prepare<[string, number], number>("select message_id from recipient where address = ? order by 1 desc limit ?")
+    .prepare<[string, number], number>(
+      `select message_id from recipient where address = ? and topic_id not in (select topic_id from arriving)
+       order by 1 desc limit ?`,
+    )
     .pluck();
   const named = db.prepare<[string], { first: number; last: number }>(
     `select message_id as first, ifnull(last_message_id, message_id) as last

@@ -125,25 +125,49 @@ export function createProcesses(db: Connection, clock: Clock): Processes {
   };
 }
 
+/** What a row says of the process that wrote it. */
+export type Holder = Pick<
+  ProcessRow,
+  "host" | "pid" | "origin" | "boot" | "process_table" | "renewed_mono" | "lease_until"
+>;
+
+/** Makes what says who this process is, with a lease that begins now, and which others are dead as far as can be told from here. */
+export function createHolders(clock: Clock): { mine(): Holder; isDead(row: Holder): boolean } {
+  const here: Here = { host: hostname(), origin: performance.timeOrigin, machine: thisMachine() };
+  const { host, origin, machine } = here;
+  return {
+    mine: () => ({
+      host,
+      pid,
+      origin,
+      boot: machine.boot,
+      process_table: machine.processTable,
+      renewed_mono: clock.monotonic(),
+      lease_until: Math.round(clock.now() + LEASE_MS),
+    }),
+    isDead: (row) => isDead(row, here, clock),
+  };
+}
+
 interface Here extends Pick<ProcessRow, "host" | "origin"> {
   machine: Machine;
 }
 
 /** A process is dead when its lease has run out, or when we see its process table and it is not there. */
-function isDead(row: ProcessRow, here: Here, clock: Clock): boolean {
+function isDead(row: Holder, here: Here, clock: Clock): boolean {
   return isLeaseOver(row, here, clock) || isMissing(row, here);
 }
 
-function sharesClock(row: ProcessRow, { host, machine }: Here): boolean {
+function sharesClock(row: Holder, { host, machine }: Here): boolean {
   return row.boot === null ? row.host === host : row.boot === machine.boot;
 }
 
-function leaseLeftMs(row: ProcessRow, here: Here, clock: Clock): number {
+function leaseLeftMs(row: Holder, here: Here, clock: Clock): number {
   if (!sharesClock(row, here)) return Math.max(0, row.lease_until - clock.now());
   return Math.max(0, row.renewed_mono + LEASE_MS - clock.monotonic());
 }
 
-function isLeaseOver(row: ProcessRow, here: Here, clock: Clock): boolean {
+function isLeaseOver(row: Holder, here: Here, clock: Clock): boolean {
   // Setting the wall clock must not make a process look dead, so the monotonic clock decides where it can.
   if (sharesClock(row, here)) {
     const silentMs = clock.monotonic() - row.renewed_mono;
@@ -153,7 +177,7 @@ function isLeaseOver(row: ProcessRow, here: Here, clock: Clock): boolean {
   return leftMs < 0 || leftMs > LONGEST_LEFT_MS;
 }
 
-function isMissing(row: ProcessRow, { origin, machine }: Here): boolean {
+function isMissing(row: Holder, { origin, machine }: Here): boolean {
   if (row.process_table === null || row.process_table !== machine.processTable) return false;
   const recycledPid = row.pid === pid && row.origin !== origin;
   return recycledPid || !isAlive(row.pid);

@@ -1,7 +1,7 @@
 /** Walks the messages of topics by their ids, in parts that hold nobody up for long. */
 import { setImmediate } from "node:timers/promises";
 import type { State } from "../../message.ts";
-import { createParts, type RunPart } from "../parts.ts";
+import { createParts, type PartSizes, type RunPart } from "../parts.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createLastIdReader } from "./numbering.ts";
 
@@ -93,8 +93,8 @@ function* rangesOf(db: Connection, topicIds: readonly number[], lastId: number):
   return null;
 }
 
-/** How long (ms) others wait for a part at most where nothing else is slow, and the most ids of one. */
-const [PART_MS, MOST] = [40, 20_000];
+/** Parts that take some hundredths of a second where nothing else is slow. The most ids of one are for a part that finds little to do. */
+export const PART_SIZES: PartSizes = { partMs: 25, most: 20_000, restShare: 0.5 };
 
 /** Does `work` to some ranges, inside a transaction. */
 export type InPart = <T>(walk: RangeWalk, work: (ranges: readonly Range[]) => T) => Promise<T>;
@@ -103,9 +103,9 @@ export type InPart = <T>(walk: RangeWalk, work: (ranges: readonly Range[]) => T)
  * Makes a function that takes the next part of a walk and does something to it. The parts take some hundredths of a second each. A signal
  * does not end what is begun, but a second one does.
  */
-export function createInPart(job: Job, most = MOST): InPart {
+export function createInPart(job: Job, most = PART_SIZES.most): InPart {
   const { hardSignal } = job.waiting;
-  const inParts: RunPart = createParts(hardSignal, { partMs: PART_MS, most, restShare: 0.5 });
+  const inParts: RunPart = createParts(hardSignal, { ...PART_SIZES, most });
   return (walk, work) =>
     inParts((rows, begun) =>
       transaction(

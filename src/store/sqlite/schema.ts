@@ -473,4 +473,31 @@ export const MIGRATIONS: readonly string[] = [
   alter table topic add column moving_to text;
   create index topic_moving on topic (moving_at) where moving_at is not null;
   `,
+  `
+  -- A long list on its way into a new topic, which takes many transactions. Its messages, its recipients and its row of \`ingest\` are
+  -- there already or will be, with an id of a topic that has no row in \`topic\`, so that nobody sees them. The last transaction makes
+  -- that row and deletes this one.
+  create table arriving (
+    topic_id integer primary key,
+    -- The name of the topic.
+    topic text not null,
+    content_id integer not null,
+    endpoint text check (endpoint in ('ses', 'sandbox')),
+    -- Its messages get ids in this range.
+    first_id integer not null,
+    last_id integer not null,
+    -- 1: nothing will come of it, and what is there of it is being removed.
+    dropped integer not null default 0 check (dropped in (0, 1)),
+    -- Who puts it in, as in table process.
+    host text not null,
+    pid integer not null,
+    origin real not null,
+    boot text,
+    process_table text,
+    renewed_mono real not null,
+    lease_until integer not null,
+    -- The counters of the topic so far.
+    ${STATES.map((state) => `${state} integer not null default 0 check (${state} >= 0)`).join(",\n    ")}
+  ) strict;
+  `,
 ];

@@ -24,12 +24,16 @@ export function createCounters(db: Connection): Counters {
   const called = db.prepare<[{ id: number; at: number }]>(
     "update topic set called_at = @at where id = @id and (called_at is null or called_at > @at)",
   );
+  // A list that is on its way has no topic yet, and keeps the counters for it.
+  const arriving = db.prepare(
+    `update arriving set ${STATES.map((state) => `${state} = ${state} + @${state}`).join(", ")} where topic_id = @id`,
+  );
   const { deltas, sent, calls, clear, ...changes } = createChanges();
   return {
     ...changes,
     begin: clear,
     write() {
-      for (const [id, delta] of deltas) update.run({ id, ...delta });
+      for (const [id, delta] of deltas) if (update.run({ id, ...delta }).changes === 0) arriving.run({ id, ...delta });
       for (const [id, { first, last }] of sent) widen.run(first, first, last, last, id);
       for (const [id, at] of calls) called.run({ id, at });
       clear();

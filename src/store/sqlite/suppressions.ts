@@ -21,8 +21,10 @@ export function createSuppressor(db: Connection, counters: Counters, clock: Cloc
     [{ address: string; list: string; reason: string; rehearsal: 0 | 1 }],
     { id: number; topic_id: number }
   >(
-    `select m.id, m.topic_id from recipient r join message m on m.id = r.message_id join topic t on t.id = m.topic_id
-     where r.address = @address and m.state = 'pending' and (@rehearsal = 0 or t.endpoint = 'sandbox')
+    `select m.id, m.topic_id from recipient r join message m on m.id = r.message_id
+     where r.address = @address and m.state = 'pending' and (@rehearsal = 0
+       or exists (select 1 from topic where id = m.topic_id and endpoint = 'sandbox')
+       or exists (select 1 from arriving where topic_id = m.topic_id and endpoint = 'sandbox'))
        and ${concernsSql({ list: "@list", reason: "@reason" }, mailWith("m.content_id"))}`,
   );
   const take = db.prepare("update message set state = 'suppressed' where id = ? and state = 'pending'");

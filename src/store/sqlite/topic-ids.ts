@@ -13,3 +13,6 @@ export function topicIdOf(db: Connection, topic: string): number {
     known.length > 0 ? `topics here: ${known.join(", ")}` : "it holds no topics yet; is --db right?",
   );
 }
+
+/** SQL for the id of the next topic. A list that is on its way has one of which no topic tells yet. */
+export const NEXT_TOPIC = `(select 1 + max(ifnull((select max(id) from topic), 0), ifnull((select max(topic_id) from arriving), 0)))`;

@@ -9,97 +9,134 @@ import { createUsedIds, REMOVED_CONTENT, type UsedIds } from "../unused-contents
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
 
-/** How many messages one step reads. */
-const STEP = 20_000;
-/** How many contents one transaction removes at most: each may have megabytes of attachments. */
-const FEW = 50;
+/** How many messages one step reads, and how many contents. */
+const [STEP, PAGE] = [20_000, 2_000];
+/** Of contents with attachments one transaction removes no more than this: each may have megabytes. */
+const MOST_BYTES = 4_000_000;
+
+/** Does `work`, which gets the number of rows that it may work on, in a transaction that knows what all messages use. */
+type Part = <T>(work: (rows: number) => T) => Promise<T>;
 
 /** Removes every content that no message, topic or template uses. Rejects with InterruptedError when the signal aborts. */
 export async function removeUnusedContents(job: Job, inParts: RunPart, signal: AbortSignal): Promise<void> {
   const { db } = job;
   const used = createUsedIds(db.prepare<[], number>("select ifnull(max(id), 0) from content").pluck().get() ?? 0);
-  const mark = createMarker(db, used);
-  const remove = createContentRemover(db, used);
-  /** Runs `work` in a transaction when it is known what all messages use, also those that were added since. */
-  const part = async <T>(work: () => T): Promise<T> => {
-    while (mark.messages()) {
+  const markMessages = createMarker(db, used);
+  const part: Part = async (work) => {
+    while (markMessages()) {
       if (signal.aborted) throw new InterruptedError();
       await setImmediate();
     }
-    return inParts((_rows, begun) =>
+    return inParts((rows, begun) =>
       transaction(job, () => {
         begun();
-        while (mark.messages());
-        return work();
+        // Also those that were added since.
+        while (markMessages());
+        return work(rows);
       }),
     );
   };
-  await part(() => replaceInTopics(job, used));
-  for (let after: number | null = 0; after !== null;) {
-    const from: number = after;
-    after = await part(() => {
-      mark.others();
-      return remove(from);
-    });
+  await replaceInTopics(job, used, part);
+  const remove = createContentRemover(db);
+  const next = createPages(db);
+  for (let page = next(0); page.length > 0; page = next(page.at(-1)?.id ?? 0)) {
+    for (let left = page.filter(({ id }) => !used.has(id)); left.length > 0;) {
+      const some = left;
+      left = some.slice(await part((rows) => remove(some.slice(0, rows), used)));
+    }
+    await setImmediate();
+    if (signal.aborted) throw new InterruptedError();
   }
 }
 
-/** Makes what notes the contents that are in use. */
-function createMarker(db: Connection, used: UsedIds) {
-  const others = ["topic", "template"].map((table) =>
-    db.prepare<[], number>(`select content_id from ${table}`).pluck(),
-  );
+/**
+ * Makes a function that notes which contents the next messages use. False: there are none for now. A message takes another content
+ * only from its topic.
+ */
+function createMarker(db: Connection, used: UsedIds): () => boolean {
   const read = db.prepare<[number], { contentId: number; last: number }>(
     `select content_id as contentId, max(id) as last from (select id, content_id from message where id > ? order by id limit ${STEP})
      group by 1`,
   );
   let after = 0;
-  return {
-    /** Reads the next messages. False: there are none for now. A message takes another content only from its topic. */
-    messages(): boolean {
-      const rows = read.all(after);
-      used.add(rows.map(({ contentId }) => contentId));
-      for (const { last } of rows) after = Math.max(after, last);
-      return rows.length > 0;
-    },
-    others(): void {
-      for (const other of others) used.add(other.all());
-    },
+  return () => {
+    const rows = read.all(after);
+    used.add(rows.map(({ contentId }) => contentId));
+    for (const { last } of rows) after = Math.max(after, last);
+    return rows.length > 0;
   };
 }
 
+const ONLY_WRITTEN_BY_PROGRAMS = "not exists (select 1 from ingest where topic_id = t.id and columns <> '[]')";
+
 /** Takes the own contents of topics away that no message has any more, where only programs wrote to the topic. */
-function replaceInTopics({ db, clock }: Job, used: UsedIds): void {
-  const topics = db.prepare<[], { id: number; contentId: number }>(
-    `select id, content_id as contentId from topic t where exists (select 1 from removed where topic_id = t.id)
-       and not exists (select 1 from ingest where topic_id = t.id and columns <> '[]')`,
-  );
+async function replaceInTopics({ db, clock }: Job, used: UsedIds, part: Part): Promise<void> {
+  const topics = db
+    .prepare<[], number>(
+      `select t.id from (select distinct topic_id from removed) r join topic t on t.id = r.topic_id
+       where ${ONLY_WRITTEN_BY_PROGRAMS} order by t.id`,
+    )
+    .pluck()
+    .all();
+  const contentOf = db
+    .prepare<[number], number>(`select content_id from topic t where id = ? and ${ONLY_WRITTEN_BY_PROGRAMS}`)
+    .pluck();
   const replace = db.prepare<[number, number]>("update topic set content_id = ? where id = ?");
-  const unused = topics.all().filter(({ contentId }) => !used.has(contentId));
-  if (unused.length === 0) return;
-  const removed = createContentTable(db, clock).store(REMOVED_CONTENT);
-  for (const { id } of unused) replace.run(removed, id);
+  const contents = createContentTable(db, clock);
+  const replaceSome = (ids: readonly number[]): void => {
+    const unused = ids.filter((id) => {
+      const contentId = contentOf.get(id);
+      return contentId !== undefined && !used.has(contentId);
+    });
+    if (unused.length === 0) return;
+    const removed = contents.store(REMOVED_CONTENT);
+    for (const id of unused) replace.run(removed, id);
+  };
+  for (let at = 0; at < topics.length;)
+    at += await part((rows) => {
+      const some = topics.slice(at, at + rows);
+      replaceSome(some);
+      return some.length;
+    });
 }
 
-/** Makes a function that removes some contents behind an id, inside a transaction. It returns the last id; null: that was all. */
-function createContentRemover(db: Connection, used: UsedIds): (after: number) => number | null {
-  const page = db.prepare<[number], number>("select id from content where id > ? order by id limit 5000").pluck();
+interface Sized {
+  id: number;
+  bytes: number;
+}
+
+/** Makes a function that reads the next contents behind an id, without a lock. */
+function createPages(db: Connection): (after: number) => Sized[] {
+  const page = db.prepare<[number], Sized>(
+    `select id, octet_length(body) as bytes from content where id > ? order by id limit ${PAGE}`,
+  );
+  return (after) => page.all(after);
+}
+
+/**
+ * Makes a function that removes contents that no message uses, inside a transaction, unless something else does. It returns how many
+ * of them it has done.
+ */
+function createContentRemover(db: Connection): (unused: readonly Sized[], used: UsedIds) => number {
+  // Few are asked about, so that the topics are passed over fast.
+  const others = ["topic", "arriving", "template"].map((table) =>
+    db
+      .prepare<[string], number>(`select content_id from ${table} where content_id in (select value from json_each(?))`)
+      .pluck(),
+  );
   const highest = db.prepare<[], number>("select max(id) from content").pluck();
   const remove = db.prepare<[number]>("delete from content where id = ?");
   // Ids are counted from the highest, and processes remember contents by their ids: none may come twice.
   const empty = db.prepare<[number]>(
     "update content set hash = 'removed ' || id, body = '{}', list = null where id = ?",
   );
-  return (after) => {
+  return (unused, used) => {
+    let bytes = 0;
+    const some = unused.filter((content, at) => (bytes += content.bytes) <= MOST_BYTES || at === 0);
+    const ids = some.map(({ id }) => id);
+    for (const other of others) used.add(other.all(JSON.stringify(ids)));
     const newest = highest.get();
-    let removed = 0;
-    let last: number | null = null;
-    for (const id of page.all(after)) {
-      last = id;
-      if (used.has(id)) continue;
-      (id === newest ? empty : remove).run(id);
-      if (++removed === FEW) break;
-    }
-    return last;
+    for (const id of ids) if (!used.has(id)) (id === newest ? empty : remove).run(id);
+    return ids.length;
   };
 }

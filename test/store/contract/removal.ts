@@ -157,6 +157,29 @@ function forgetting(prepare: Prepare): void {
     expect(await store.countSuppressions()).toBe(1);
   });
 
+  it("goes with thousands of contents, small and large, but not with those that others use", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const many = 2_300;
+    const text = (n: number) => (n % 500 === 7 ? "x".repeat(3_000_000) : "x");
+    const own = (n: number) => ({ ...content(`code ${n}`), html: text(n) });
+    const messages = Array.from({ length: many }, (_, n) => message([ANN], { topic: null, content: own(n) }));
+    await accept(store, messages);
+    // One is that of another person's mail, one that of a topic, and one that of a template.
+    await counts(store, ["b@x.example"], { topic: null, content: own(1_507) });
+    await counts(store, ["b@x.example"], { topic: "codes", content: own(1_508) });
+    await store.putTemplate("code", own(2_299));
+    const ids = new Map((await store.messagesTo(ANN, many)).map(({ id }) => [id, 0]));
+    for (let left = many + 2; left > 0;) {
+      const claims = await sendAll(store);
+      for (const { id, contentId } of claims) if (ids.has(id)) ids.set(id, contentId);
+      left -= claims.length;
+    }
+    expect(await store.forget(ANN, calm())).toMatchObject({ kind: "forgotten", messages: many });
+    const left = await contentsLeft(store, [...ids.values()]);
+    expect(left.filter((subject) => subject !== "gone").toSorted()).toEqual(["code 1507", "code 1508", "code 2299"]);
+  });
+
   it("never gives an id or a content's id again, and keeps what others use", async () => {
     const { open } = await prepare();
     const store = await open();

@@ -131,6 +131,8 @@ const WRONGS: Record<string, string> = {
   "reports that are not told, or of another state": `select r.message_id from report r
     left join reported d on d.message_id = r.message_id and d.via = r.via join message m on m.id = r.message_id
     where d.message_id is null or m.state <> r.state`,
+  "messages of no topic": "select id from message m where not exists (select 1 from topic where id = m.topic_id)",
+  "lists that are on their way for ever": "select topic from arriving",
   "pending messages of cancelled topics": `select m.id from message m join topic t on t.id = m.topic_id
     where m.state = 'pending' and t.cancelled_at is not null`,
 };

@@ -39,6 +39,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "process/files.test.ts", reason: ABOUT_FILES },
   { file: "process/inlet-outages.test.ts", reason: "it is about brokers; postgres/inlets.test.ts stops the database" },
   { file: "process/job-file.test.ts", reason: ABOUT_FILES },
+  { file: "process/long-list-kill.test.ts", reason: "it looks at parts of a list in a job file; a server has none" },
   {
     file: "process/outages.test.ts",
     reason: "it is about SES that is away; postgres/ has clocks, leases and shared rates",

@@ -1,0 +1,89 @@
+/** A long list goes into a job file in parts. Whenever that is killed, others see nothing of it, and the same command puts all of it in. */
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { addresses, writeCampaign } from "../support/campaign.ts";
+import { inJob } from "../support/job.ts";
+import { run, start, until, workFolder } from "../support/run.ts";
+import { duplicates, sesServer } from "../support/ses-server.ts";
+
+const PEOPLE = 200_000;
+const OTHERS = 400;
+
+interface OnItsWay {
+  pid: number;
+  dropped: 0 | 1;
+  recipients: number;
+  messages: number;
+}
+
+/** The list that is on its way, by what the file holds of it. */
+async function onItsWay(path: string): Promise<OnItsWay | undefined> {
+  const [row] = await inJob(
+    path,
+    `select pid, dropped, (select count(*) from sm.recipient r where r.topic_id = a.topic_id) as recipients,
+       (select count(*) from sm.message m where m.topic_id = a.topic_id) as messages from sm.arriving a`,
+  );
+  return row as OnItsWay | undefined;
+}
+
+/** When a process is killed. */
+const MOMENTS: Record<string, (list: OnItsWay, pid: number | undefined) => boolean> = {
+  "the first recipients are there": (list, pid) => list.pid === pid && list.recipients > 0,
+  "the first messages are there": (list, pid) => list.pid === pid && list.messages > 0,
+  "what the one before has left is being removed": (list) => list.dropped === 1 && list.messages < PEOPLE / 2,
+  "most messages are there": (list, pid) => list.pid === pid && list.messages > PEOPLE / 2,
+};
+
+it("kill -9 in the middle of it, again and again, then the same command, while another topic is sent", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, OTHERS, "july")]);
+  const csv = await writeCampaign(folder, PEOPLE);
+  const server = await sesServer(folder);
+  const sending = start(folder, ["send", "--topic", "july", "--rate", "20", "--json"], { env: server.env });
+  const expectNoList = async () => {
+    const { json } = await run(folder, ["topics", "--json"]);
+    expect(JSON.stringify(json)).not.toContain("june");
+    expect((await run(folder, ["stats", "--topic", "june"])).code).toBe(2);
+  };
+  for (const [moment, isNow] of Object.entries(MOMENTS)) {
+    const importing = start(folder, ["import", csv]);
+    await until(async () => {
+      const list = await onItsWay(path);
+      return list !== undefined && isNow(list, importing.child.pid);
+    }, moment);
+    importing.kill("SIGKILL");
+    expect((await importing.finished).signal).toBe("SIGKILL");
+    await expectNoList();
+    expect(await onItsWay(path)).toBeDefined();
+  }
+  const { json: imported } = await run(folder, ["import", csv, "--json"]);
+  expect(imported.ingest).toMatchObject({ added: PEOPLE, duplicates: 0, suppressed: 0 });
+  expect(await onItsWay(path)).toBeUndefined();
+  const { json: again } = await run(folder, ["import", csv, "--json"]);
+  expect(again.ingest).toMatchObject({ added: 0, duplicates: PEOPLE });
+  const found = await inJob(
+    path,
+    "select m.email from sm.message m join sm.topic t on t.id = m.topic_id where t.name = 'june' order by m.id",
+  );
+  expect(found.map(({ email }) => email)).toEqual(addresses(PEOPLE));
+  expect(await inJob(path, "select count(*) as rest from sm.recipient")).toEqual([{ rest: PEOPLE + OTHERS }]);
+  const { code, json } = await sending.finished;
+  expect(code).toBe(0);
+  expect(json.totals).toMatchObject({ sent: OTHERS, in_doubt: 0, failed: 0 });
+  expect(server.received()).toHaveLength(OTHERS);
+  expect(duplicates(server.received())).toEqual([]);
+}, 300_000);
+
+it("SIGINT in the middle of it: nothing of it is left", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, 3, "july")]);
+  const importing = start(folder, ["import", await writeCampaign(folder, PEOPLE)]);
+  await until(async () => ((await onItsWay(path))?.messages ?? 0) > 0, "the first messages");
+  importing.kill("SIGINT");
+  expect((await importing.finished).code).toBe(130);
+  expect(await inJob(path, "select count(*) as rest from sm.message")).toEqual([{ rest: 3 }]);
+  expect(await inJob(path, "select count(*) as rest from sm.recipient")).toEqual([{ rest: 3 }]);
+  expect(await onItsWay(path)).toBeUndefined();
+}, 60_000);
