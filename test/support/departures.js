@@ -8,14 +8,17 @@ import process from "node:process";
 const departures = [];
 const write = (instants) => appendFileSync(process.env.DEPARTURES_FILE, instants.map((at) => `${at}\n`).join(""));
 
-subscribe("http.client.request.start", ({ request }) => {
+// Published by undici right before it writes a request.
+subscribe("undici:client:sendHeaders", ({ request, socket }) => {
   if (!request.path.endsWith("/outbound-emails")) return;
   const note = () => {
     const at = Number(process.hrtime.bigint()) / 1e6;
     if (process.env.DEPARTURES === "now") write([at]);
     else departures.push(at);
   };
-  if (request.writableFinished) note();
-  else request.once("finish", note);
+  queueMicrotask(() => {
+    if (socket.writableLength === 0) note();
+    else socket.write("", note);
+  });
 });
 process.on("exit", () => write(departures));
