@@ -5,6 +5,7 @@
 import { GetAccountCommand, SendEmailCommand, type SESv2Client } from "@aws-sdk/client-sesv2";
 import { ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { InterruptedError, StoppedError, UserError } from "../errors.ts";
+import { inOneLine } from "./foreign-answer.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -215,5 +216,5 @@ function wrongRegion(text: string, env: Env, or: string): UserError {
 }
 
 function line(text: string): string {
-  return text.replace(/\s+/g, " ").replace(/\.$/, "").slice(0, 300);
+  return inOneLine(text).replace(/\.$/, "").slice(0, 300);
 }

@@ -21,6 +21,7 @@ interface Own {
 }
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
+const TOKEN = "x-amz-security-token";
 
 /** Signs the requests of one target. */
 export class Signer {
@@ -34,13 +35,14 @@ export class Signer {
   /** Of the signed headers, by name: the line, or null for one that each request has for itself. */
   readonly #lines: readonly (readonly [name: string, line: string | null])[];
   readonly #namesWithToken: string;
+  #token = { value: "", line: "" };
   #key: { keys: Keys; day: string; mac: Mac; scope: string } | null = null;
 
   constructor(target: Target) {
     this.#target = target;
     this.#fixed = Object.entries(target.headers).flat();
     this.#start = `POST\n${encodedPath(target.path)}\n\n`;
-    const withToken = [...target.signed, "x-amz-security-token"].sort();
+    const withToken = [...target.signed, TOKEN].sort();
     this.#lines = withToken.map((name) => [name, lineOf(name, target.headers)] as const);
     this.#names = target.signed.join(";");
     this.#namesWithToken = withToken.join(";");
@@ -54,7 +56,7 @@ export class Signer {
     const time = timeText(at);
     const digest = hash("sha256", body, "hex");
     const own: Own = { "content-length": String(body.byteLength), "x-amz-date": time, "x-amz-content-sha256": digest };
-    if (token !== "") own["x-amz-security-token"] = token;
+    if (token !== "") own[TOKEN] = token;
     const names = token === "" ? this.#names : this.#namesWithToken;
     const canonical = `${this.#start}${this.#canonicalHeaders(own)}\n${names}\n${digest}`;
     const { mac, scope } = this.#keyFor(keys, time.slice(0, 8));
@@ -72,10 +74,16 @@ export class Signer {
       if (line !== null) lines += line;
       else {
         const value = own[name as keyof Own];
-        if (value !== undefined) lines += lineWith(name, value);
+        if (value !== undefined) lines += name === TOKEN ? this.#tokenLine(value) : `${name}:${value}\n`;
       }
     }
     return lines;
+  }
+
+  /** It is long, and stays the same for an hour. What else a request has for itself has no white space. */
+  #tokenLine(token: string): string {
+    if (this.#token.value !== token) this.#token = { value: token, line: lineWith(TOKEN, token) };
+    return this.#token.line;
   }
 
   #keyFor(keys: Keys, day: string): { mac: Mac; scope: string } {
