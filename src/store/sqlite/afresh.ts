@@ -15,6 +15,7 @@ import type { Rehearsal, Sender } from "../rows.ts";
 import type { Topics } from "../store.ts";
 import { ADMITTING, IS_VARIANT } from "./list-topics.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
+import { finishMove } from "./reschedule.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { ANY_FORGOTTEN, concernsSql, forgottenSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topic-ids.ts";
@@ -65,6 +66,8 @@ export function createAfresh(
       await recover();
       const closed = await write(() => close(topicId, topic));
       if (closed === null) return null;
+      // Whoever finished it later would undo the time that is given here.
+      await finishMove(job, topicId, signal);
       const { rehearsal, since } = closed;
       for (const ranges of stepsOf(db, topicId)) {
         // Signals are heard between steps, and only there.
