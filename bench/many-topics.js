@@ -80,7 +80,7 @@ export async function makeFile(folder, count) {
       insert into feedback (message_id, ses_message_id, mailed_at, delivered_at)
         select id, ses_message_id, sent_at, sent_at from message where topic_id > 10 and state = 'sent';
       update topic set pending = iif(id > ${10 + finished}, ${MESSAGES}, 0), sent = iif(id > ${10 + finished}, 0, ${MESSAGES}),
-        delivered = sent, first_sent_at = iif(id > ${10 + finished}, null, created_at),
+        first_sent_at = iif(id > ${10 + finished}, null, created_at),
         last_sent_at = iif(id > ${10 + finished}, null, created_at) where id > 10;
       update topic set delivered = sent where id > 10;
     `);

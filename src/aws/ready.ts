@@ -2,7 +2,7 @@
  * Finds out before any work begins whether calls to AWS can be made: it lets the SDK prepare a request (region, endpoint,
  * credentials, signature) and keeps it back. So the answer is that of the SDK's own chain, whatever it is made of.
  */
-import { GetAccountCommand, type SESv2Client } from "@aws-sdk/client-sesv2";
+import { GetAccountCommand, SendEmailCommand, type SESv2Client } from "@aws-sdk/client-sesv2";
 import { ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { InterruptedError, StoppedError, UserError } from "../errors.ts";
 
@@ -41,22 +41,32 @@ class Prepared extends Error {
 }
 
 /**
- * Resolves when calls to SES can be made. Nothing is sent to SES.
+ * Resolves when calls to SES can be made, and mails be sent through the multi-region endpoint `endpointId` when there is one. Nothing is
+ * sent to SES.
  * @throws UserError when the region, the endpoint or the credentials are missing or cannot be used; it names the setting.
  * @throws StoppedError when a sign-in has expired, so that the same command works again after the next one.
  * @throws InterruptedError when the signal aborts first.
  */
-export async function sesReady(client: SESv2Client, options: ReadyOptions): Promise<void> {
-  const command = new GetAccountCommand({});
-  keepBack(command);
-  await ready(() => client.send(command), "SESV2", options);
+export async function sesReady(client: SESv2Client, options: ReadyOptions, endpointId?: string): Promise<void> {
+  const prepare = async () => {
+    if (endpointId === undefined) {
+      const command = new GetAccountCommand({});
+      keepBack(command);
+      return client.send(command);
+    }
+    const command = new SendEmailCommand({ Content: {}, EndpointId: endpointId });
+    keepBack(command);
+    await import("@aws-sdk/signature-v4a");
+    return client.send(command);
+  };
+  await ready(prepare, { service: "SESV2", keys: client.config.credentials }, options);
 }
 
 /** Like `sesReady`, for SQS. */
 export async function sqsReady(client: SQSClient, options: ReadyOptions): Promise<void> {
   const command = new ReceiveMessageCommand({ QueueUrl: "https://sqs.invalid/1/queue" });
   keepBack(command);
-  await ready(() => client.send(command), "SQS", options);
+  await ready(() => client.send(command), { service: "SQS", keys: client.config.credentials }, options);
 }
 
 /** Makes a command end when its request is ready to leave. The call rejects then, and `keptRequest` has the request. */
@@ -80,13 +90,21 @@ export async function keptRequest(call: Promise<unknown>): Promise<unknown> {
   throw new Error("a command that was kept back has come to an end");
 }
 
-async function ready(prepare: () => Promise<unknown>, service: "SESV2" | "SQS", options: ReadyOptions): Promise<void> {
+/** Whose client it is, and where its credentials come from. */
+interface Of {
+  service: "SESV2" | "SQS";
+  keys: () => Promise<Keys>;
+}
+
+async function ready(prepare: () => Promise<unknown>, { service, keys }: Of, options: ReadyOptions): Promise<void> {
   const { env, signal } = options;
   try {
     await withinLimit(prepare(), signal);
   } catch (error) {
-    if (error instanceof Prepared) return checkAddress(error.request, service, env);
-    throw problemOf(error, service, options);
+    if (!(error instanceof Prepared)) throw problemOf(error, service, options);
+    checkAddress(error.request, service, env);
+    // The client has them already.
+    checkKeys(await keys(), env);
   }
 }
 
@@ -140,13 +158,42 @@ function wrongEndpoint(service: string, env: Env, seen?: string): UserError {
 const NO_REGION = "set AWS_REGION, for example AWS_REGION=us-east-1";
 const NO_CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
 
+/** What requests are signed with. */
+interface Keys {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string | undefined;
+}
+
+const VARIABLES = [
+  ["AWS_ACCESS_KEY_ID", "accessKeyId"],
+  ["AWS_SECRET_ACCESS_KEY", "secretAccessKey"],
+  ["AWS_SESSION_TOKEN", "sessionToken"],
+] as const;
+
+/**
+ * No header of HTTP holds a line break, and the SDK would only find out with the first mail. A file with the line ends of Windows leaves
+ * such a character at the end of a variable.
+ */
+function checkKeys(keys: Keys, env: Env): void {
+  for (const [variable, name] of VARIABLES) {
+    const found = /[^\x20-\x7e]/u.exec(keys[name] ?? "")?.[0];
+    if (found === undefined) continue;
+    const where = env[variable] === keys[name] ? variable : `${variable} of the AWS profile, or of what else gives it,`;
+    throw new UserError(
+      `${where} expects printable ASCII only, got ${JSON.stringify(found)} in it`,
+      "write it anew, and look at the line ends of the file that it comes from",
+    );
+  }
+}
+
 function problemOf(error: unknown, service: string, { env, alternative }: ReadyOptions): unknown {
   const or = alternative === undefined ? "" : `, or ${alternative}`;
   if (!(error instanceof Error) || error instanceof InterruptedError || error instanceof StoppedError) return error;
   const { message: text, name } = error;
   const { code, input } = error as { code?: unknown; input?: unknown };
   if (code === "ERR_INVALID_URL") return wrongEndpoint(service, env, typeof input === "string" ? input : undefined);
-  if (/region/i.test(text) && !/token|credential/i.test(name)) return wrongRegion(text, env, or);
+  if (/(?<!multi-)region/i.test(text) && !/token|credential/i.test(name)) return wrongRegion(text, env, or);
   if (/expired|aws (?:sso )?login/i.test(text)) {
     return new StoppedError(`the AWS sign-in has expired (${line(text)})`, "sign in again, for example: aws sso login");
   }

@@ -5,12 +5,11 @@
  */
 import type { SesOutcome } from "../deliver/outcome.ts";
 import { shortened } from "../printable.ts";
+import { foreignAnswer, inOneLine, type Thrown } from "./foreign-answer.ts";
 
-interface Facts {
-  name: string;
-  text: string;
-  status: number;
-  code: string;
+interface Facts extends Thrown {
+  /** What to say of it; null: the answer was one of SES, or there was none. */
+  foreign: string | null;
 }
 
 /** Node's error codes (`code`) that prove that the request never reached SES. */
@@ -132,12 +131,13 @@ function byTls({ code, text }: Facts): SesOutcome | null {
   return halt(describe(code, text), "check the endpoint and the certificates of this machine or its proxy");
 }
 
-function byText({ name, text, status }: Facts, from: string): SesOutcome | null {
+function byText(facts: Facts, from: string): SesOutcome | null {
+  const { name, text, status } = facts;
   if (/daily message quota exceeded|daily sending quota|24-hour.*quota/i.test(text))
     return { kind: "quota", reason: text };
   if (/maximum sending rate exceeded/i.test(text)) return { kind: "throttled", reason: text };
   if (status === 429 || /^(TooManyRequests|Throttling|ThrottledException|RequestThrottled|SlowDown)/.test(name)) {
-    return { kind: "throttled", reason: `${name}: ${text}` };
+    return { kind: "throttled", reason: facts.foreign ?? describe(name, text) };
   }
   if (/sending (?:is )?paused|account (?:is )?(?:paused|suspended)|sending.*(?:shut down|disabled)/i.test(text)) {
     return halt(text, HALTS.get("SendingPausedException"));
@@ -175,21 +175,20 @@ function byNetwork(facts: Facts): SesOutcome | null {
     return unreachable(text || code);
   const tls = byTls(facts);
   if (tls !== null) return tls;
-  // A 5xx whose body is not JSON (from a proxy or a load balancer) arrives as a SyntaxError, so the status decides.
+  // A 5xx may have a text of any kind (from a proxy or a load balancer), so the status decides.
   if (status >= 500) return null;
   const lost = ["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED", "ERR_STREAM_PREMATURE_CLOSE"].includes(code);
   const noAnswer = ["TimeoutError", "TimeLimitError", "AbortError"].includes(name);
   // Only something that is not SES redirects. It may still have handed the request on.
   if (lost || noAnswer || /socket hang up|aborted/i.test(text) || (status >= 100 && status < 400)) {
-    return { kind: "in_doubt", reason: code || status === 0 ? describe(code || name, text) : notOfSes(facts) };
+    return { kind: "in_doubt", reason: code || status === 0 ? describe(code || name, text) : answered(facts) };
   }
   return null;
 }
 
-/** An answer with a status, but without what SES would write. */
-function notOfSes({ name, status, text }: Facts): string {
-  if (name === "SyntaxError") return `the answer (HTTP ${status}) is not one of SES`;
-  return describe(name === "Unknown" ? `HTTP ${status}` : `${status} ${name}`, text);
+/** What the answer was. */
+function answered({ foreign, name, status, text }: Facts): string {
+  return foreign ?? describe(`${status} ${name}`, text);
 }
 
 function byName({ name, text }: Facts): SesOutcome | null {
@@ -204,10 +203,23 @@ function byName({ name, text }: Facts): SesOutcome | null {
   return null;
 }
 
-function byStatus({ name, text, status, code }: Facts): SesOutcome {
-  if (status >= 500) return { kind: "transient", reason: describe(`${status} ${name}`, text), unreachable: false };
+/**
+ * Statuses that say that the request was not processed, whoever gives them: it was not complete in time (408; HAProxy ends idle
+ * connections with it, and may cross a request that is on its way), it came over a connection of another server (421; both RFC 9110,
+ * 15.5), or it came too early to be looked at (425; RFC 8470, 5.2). The same request may be made again, over another connection. So a
+ * second copy is as unlikely as after a 5xx, which says less; to call the recipient refused would lose a mail, or make a person send it
+ * again without being told of a doubt.
+ */
+const NOT_PROCESSED = new Set([408, 421, 425]);
+/** Names for 408 in other protocols of AWS. The SDK tries again after them, too. */
+const NOT_RECEIVED = new Set(["RequestTimeout", "RequestTimeoutException"]);
+
+function byStatus(facts: Facts): SesOutcome {
+  const { name, text, status, code } = facts;
+  const mayPass = status >= 500 || NOT_PROCESSED.has(status) || (status >= 400 && NOT_RECEIVED.has(name));
+  if (mayPass) return { kind: "transient", reason: answered(facts), unreachable: false };
   if (status === 413) return { kind: "rejected", reason: "the message is too large for SES (413)", unknown: false };
-  if (status >= 300) return { kind: "rejected", reason: describe(`${status} ${name}`, text), unknown: true };
+  if (status >= 300) return { kind: "rejected", reason: answered(facts), unknown: true };
   // We know nothing about this error. To call it refused could lead to a second copy.
   return { kind: "in_doubt", reason: describe(code || name, text) };
 }
@@ -225,12 +237,19 @@ function factsOf(error: unknown): Facts {
     $metadata?: { httpStatusCode?: unknown };
   };
   const status = e.$metadata?.httpStatusCode;
-  return {
-    name: typeof e.name === "string" ? shortened(e.name, LONGEST_TEXT) : "Unknown",
-    text: shortened(messageOf(e), LONGEST_TEXT),
+  const thrown: Thrown = {
+    name: typeof e.name === "string" ? readable(e.name) : "Unknown",
+    text: readable(messageOf(e)),
     status: typeof status === "number" ? status : 0,
-    code: typeof e.code === "string" ? shortened(e.code, LONGEST_TEXT) : "",
+    code: typeof e.code === "string" ? readable(e.code) : "",
   };
+  const foreign = foreignAnswer(thrown, "SES");
+  // What the SDK says of an answer that it cannot read may quote it, and must decide nothing.
+  return foreign === null ? { ...thrown, foreign } : { ...thrown, text: foreign.text, foreign: foreign.reason };
+}
+
+function readable(text: string): string {
+  return shortened(inOneLine(text), LONGEST_TEXT);
 }
 
 /** When a name has several addresses, Node's error has one for each address and no text of its own. */

@@ -73,7 +73,7 @@ export function connectSes(options: SesOptions): Ses {
   };
 
   return {
-    ready: (ready) => sesReady(line.client, ready),
+    ready: (ready) => sesReady(line.client, ready, options.endpointId),
     async send(mail, tags, onDeparted = () => undefined, mayLeave = () => true) {
       const call = { left: false, departed: false, isOver: false };
       const depart = () => {

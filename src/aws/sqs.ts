@@ -5,6 +5,7 @@ import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from "@aw
 import { StoppedError, UserError } from "../errors.ts";
 import { withinLimit } from "../time/time-limit.ts";
 import { createHandler } from "./http-handler.ts";
+import { foreignAnswer, inOneLine } from "./foreign-answer.ts";
 import { type Delivery, type Queue, QueueUnreachable } from "../queue/queue.ts";
 import { type ReadyOptions, sqsReady } from "./ready.ts";
 
@@ -150,7 +151,11 @@ function problemOf(error: unknown, url: string): unknown {
   if (!(error instanceof Error)) return error;
   const { code, $metadata } = error as { code?: unknown; $metadata?: { httpStatusCode?: number } };
   const what = typeof code === "string" && code !== error.name ? `${error.name} ${code}` : error.name;
-  const said = error.message && error.message !== "UnknownError" ? `${error.name}: ${error.message}` : error.name;
+  const status = $metadata?.httpStatusCode ?? 0;
+  const text = inOneLine(error.message);
+  const thrown = { name: error.name, text, status, code: typeof code === "string" ? code : "" };
+  const foreign = foreignAnswer(thrown, "SQS")?.reason;
+  const said = foreign ?? (text && text !== "UnknownError" ? `${error.name}: ${text}` : error.name);
   if (/region is missing|region not accepted/i.test(error.message))
     return new UserError(
       `the region of the queue ${url} is not known`,
@@ -170,8 +175,8 @@ function problemOf(error: unknown, url: string): unknown {
       "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, renew them, and run the same command again",
     );
   }
-  const status = $metadata?.httpStatusCode ?? 0;
-  if (status === 429 || status >= 500 || NETWORK.test(String(code)) || NETWORK.test(what)) {
+  const mayPass = status === 429 || status >= 500 || (foreign !== undefined && status < 400);
+  if (mayPass || NETWORK.test(String(code)) || NETWORK.test(what)) {
     return new QueueUnreachable(`the queue ${url} cannot be reached (${said})`, "run the same command again later");
   }
   if (status >= 400) return new StoppedError(`SQS refused to read ${url} (${said})`, "check the queue and its policy");

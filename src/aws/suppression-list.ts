@@ -12,6 +12,7 @@ import { InterruptedError, StoppedError } from "../errors.ts";
 import { type ReadyOptions, sesReady } from "./ready.ts";
 import { withinLimit } from "../time/time-limit.ts";
 import { createHandler } from "./http-handler.ts";
+import { inOneLine } from "./foreign-answer.ts";
 import { outcomeOf } from "./ses-error.ts";
 
 /** The only two reasons SES keeps (SES API, SuppressionListReason). */
@@ -104,7 +105,7 @@ export function connectSuppressionList({ region, clock, signal }: SesSuppression
         await ask((until) => client.send(command, until));
         return null;
       } catch (error) {
-        if (isRefusal(error)) return error.message;
+        if (isRefusal(error)) return inOneLine(error.message);
         throw error;
       }
     },
@@ -141,7 +142,7 @@ function mayPass(error: unknown): boolean {
 function stopped(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const outcome = outcomeOf(error, "");
-  const reason = "reason" in outcome ? outcome.reason : error.message;
+  const reason = "reason" in outcome ? outcome.reason : inOneLine(error.message);
   const hint =
     error.name === "AccessDeniedException"
       ? "allow these credentials ses:ListSuppressedDestinations and ses:PutSuppressedDestination"

@@ -1,7 +1,7 @@
-import { UserError } from "../errors.ts";
 import type { CheckFlags } from "../work/check.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
+import { refuseListless } from "./lonely.ts";
 import { addContentOptions, addRecipientOptions, GROUPS, setting } from "./options.ts";
 
 /** Declares `check`. */
@@ -18,10 +18,9 @@ export const addCheck: AddCommand = (command, act) => {
     .addOption(setting("--dns-server <ip[:port]>", "DNS_SERVER", "DNS server to ask (default: that of the machine)"))
     .action(
       act<CheckFlags>(async (context, flags, [file]) => {
+        refuseListless(command, file, ["--from", "--configuration-set"]);
         const { checkAccount, checkCampaign } = await import("../work/check.ts");
-        if (file !== undefined) return checkCampaign(context, file, flags);
-        if (flags.content === undefined) return checkAccount(context, flags);
-        throw new UserError("check --content expects a recipients file, got none", "name the CSV file");
+        return file === undefined ? checkAccount(context, flags) : checkCampaign(context, file, flags);
       }),
     );
   addExamples(command, [

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { MOST_SAID } from "../errors.ts";
 import { type Io, stamp } from "../io.ts";
+import { nearest } from "../nearest.ts";
 import { printable, shortened } from "../printable.ts";
 
 /** Improves what commander says of a wrong command line, and writes it. */
@@ -33,6 +34,9 @@ const EXPLAINED: ReadonlySet<string> = new Set([
   "commander.optionMissingArgument",
   "commander.missingMandatoryOptionValue",
   "commander.invalidArgument",
+  "commander.excessArguments",
+  "commander.unknownCommand",
+  "commander.unknownOption",
 ]);
 /** So many commands are named that have an option. */
 const MOST_NAMED = 3;
@@ -58,5 +62,39 @@ function nameOf(command: Command): string {
 function betterMessage(command: Command, message: string, code: string): string {
   const elsewhere = code === "commander.unknownOption" ? elsewhereOf(command, message) : null;
   if (elsewhere !== null) return elsewhere;
-  return EXPLAINED.has(code) ? `${message.replace(/\.$/, "")}; see ${nameOf(command)} --help` : message;
+  if (!EXPLAINED.has(code)) return message;
+  return `${suggesting(command, message, code).replace(/\.$/, "")}; see ${nameOf(command)} --help`;
 }
+
+/** With what may have been meant, in the place of what commander suggests: it knows no beginnings of words and no capitals. */
+function suggesting(command: Command, message: string, code: string): string {
+  const [said = "", typed] = /^error: unknown (?:command|option) '([^]*?)'(?=\n\(Did you mean|$)/.exec(message) ?? [];
+  if (typed === undefined) return message;
+  const meant = meantBy(typed, code === "commander.unknownCommand" ? commandNames(command) : optionNames(command));
+  if (meant.length === 0) return said;
+  return `${said} (Did you mean ${meant.length === 1 ? "" : "one of "}${meant.join(", ")}?)`;
+}
+
+/** So many words are named that begin as what was typed. One letter is too little to guess from. */
+const [MOST_MEANT, LEAST_TYPED] = [3, 2];
+
+/** The words that begin with what was typed, or else the one that is most like it. */
+function meantBy(typed: string, words: readonly string[]): string[] {
+  const [dashes = "", start = ""] = /^(-*)([^=]*)/.exec(typed.toLowerCase())?.slice(1) ?? [];
+  const longer = words.filter((word) => word.startsWith(dashes + start));
+  if (start.length >= LEAST_TYPED && longer.length > 0 && longer.length <= MOST_MEANT) return longer;
+  const like = nearest(dashes + start, words);
+  return like === null ? [] : [like];
+}
+
+const commandNames = (command: Command): string[] =>
+  command
+    .createHelp()
+    .visibleCommands(command)
+    .map((each) => each.name());
+
+/** Those of the program, too. */
+const optionNames = (command: Command): string[] => [
+  ...command.options.flatMap(({ long, hidden }) => (long && !hidden ? [long] : [])),
+  ...(command.parent === null ? ["--help"] : optionNames(command.parent)),
+];

@@ -78,6 +78,18 @@ class Program extends Command {
     return super.error(complaints.better(this, message, options?.code ?? ""), options);
   }
 
+  /** Replaces commander's own method, which knows no subcommands, and shows the help of the program for a command that there is not. */
+  _dispatchHelpCommand(): never {
+    // oxlint-disable-next-line typescript/no-this-alias, unicorn/no-this-assignment -- the walk begins here
+    let command: Command = this;
+    for (const name of this.args.slice(1).filter((word) => !word.startsWith("-"))) {
+      const next = command.commands.find((each) => each.name() === name);
+      if (next === undefined) command.error(`error: unknown command '${name}'`, { code: "commander.unknownCommand" });
+      else command = next;
+    }
+    return command.help();
+  }
+
   /** Replaces commander's own method and keeps its order: the command line beats the environment, which beats defaults. */
   _parseOptionsEnv(): void {
     for (const option of this.options) {

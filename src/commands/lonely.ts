@@ -29,14 +29,15 @@ const OF_LISTS: ReadonlySet<string | undefined> = new Set([GROUPS.content, GROUP
 const OTHERS_OF_LISTS: ReadonlySet<string | undefined> = new Set(["--expires-in", "--replace-content"]);
 
 /**
- * Refuses options that say what the mail of a list is when there is no list. What was added before keeps its own. Settings, which may
- * also stand in the environment, are for all lists, and may be given always.
+ * Refuses options on the command line that say what the mail of a list is when there is no list. What was added before keeps its own,
+ * and would be sent with another sender or for another tenant than was asked for. In the environment they are for all lists. `used`:
+ * those that the command knows what to do with all the same, such as `--from`.
  * @throws UserError
  */
-export function refuseListless(command: Command, file: string | undefined): void {
+export function refuseListless(command: Command, file: string | undefined, used: readonly string[]): void {
   if (file !== undefined) return;
-  const isOfLists = ({ long, helpGroupHeading, envVar }: Option) =>
-    OTHERS_OF_LISTS.has(long) || (envVar === undefined && OF_LISTS.has(helpGroupHeading) && long !== "--topic");
+  const isOfLists = ({ long, helpGroupHeading }: Option) =>
+    OTHERS_OF_LISTS.has(long) || (OF_LISTS.has(helpGroupHeading) && !used.includes(long ?? ""));
   const vain = command.options.find(
     (option) => isOfLists(option) && command.getOptionValueSource(option.attributeName()) === "cli",
   );

@@ -137,7 +137,11 @@ export function addSendingOptions(command: Command): Command {
       ).argParser(parseReserve),
     )
     .addOption(
-      setting("--endpoint-id <id>", "ENDPOINT_ID", "SES multi-region endpoint (global endpoint), such as abcd.xyz"),
+      setting(
+        "--endpoint-id <id>",
+        "ENDPOINT_ID",
+        "SES multi-region endpoint (global endpoint), such as abcd.xyz; --sandbox uses none",
+      ),
     )
     .addOption(
       setting("--max-late <duration>", "MAX_LATE", "do not send what is overdue by more than this, such as 2h"),

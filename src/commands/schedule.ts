@@ -18,7 +18,7 @@ export const addSchedule: AddCommand = (command, act) => {
   addRecipientOptions(addContentOptions(command));
   command.action(
     act<ScheduleFlags>(async (context, flags, [file]) => {
-      refuseListless(command, file);
+      refuseListless(command, file, ["--topic"]);
       const { schedule } = await import("../work/schedule.ts");
       return schedule(context, file ?? null, flags);
     }),

@@ -53,7 +53,7 @@ export const addSend: AddCommand = (command, act) => {
           const { rehearse, sendSample } = await import("../work/rehearse.ts");
           return flags.dryRun ? rehearse(context, file, flags) : sendSample(context, file, flags, flags.testTo ?? "");
         }
-        refuseListless(command, file);
+        refuseListless(command, file, ["--topic"]);
         const { sendCampaign, sendDue } = await import("../work/send.ts");
         return file === undefined ? sendDue(context, flags) : sendCampaign(context, file, flags);
       }),

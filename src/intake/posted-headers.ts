@@ -5,6 +5,7 @@ import { literally } from "../compose/liquid/literally.ts";
 import type { Header } from "../message.ts";
 import { isObject } from "../json.ts";
 import { type Place, reasonOf } from "./place.ts";
+import { textProblem } from "./sound.ts";
 
 /**
  * The headers of a message, their values written as templates that give what was posted. A header that is wrong is reported and left
@@ -39,6 +40,8 @@ function problemOf({ name, value }: Header, isListed: boolean): string | null {
   // Whether there is a List-Unsubscribe to it is asked of all headers together.
   const problem = key === "list-unsubscribe-post" ? null : nameProblem(name);
   if (problem !== null) return problem;
+  const unsound = textProblem(value);
+  if (unsound !== null) return unsound;
   const wired = wireHeader(name, value);
   return "problem" in wired ? wired.problem : null;
 }

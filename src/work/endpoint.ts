@@ -4,6 +4,7 @@ import { awsRegion } from "../aws/region.ts";
 import type { Context } from "./context.ts";
 import { type Account, connectSes, type Ses, type SesOptions } from "../aws/ses.ts";
 import { UserError } from "../errors.ts";
+import { boundWasm } from "../memory.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { NotificationSink } from "../sandbox/event-feed.ts";
 import type { TopicOf } from "../sandbox/outbox.ts";
@@ -26,7 +27,7 @@ export interface EndpointFlags {
   /** Where the mails of the sandbox go; `ses-mail-outbox` when not given. */
   outbox?: string;
   rate?: number;
-  /** The multi-region endpoint that mails go through. */
+  /** The multi-region endpoint that mails go through. The sandbox has none, and it is left aside there. */
   endpointId?: string;
   concurrency?: number;
   timeout: string;
@@ -79,6 +80,11 @@ export function topicByTag(store: Pick<VisitSink, "addressee">): TopicOf {
   };
 }
 
+function clientOf(options: SesOptions): Ses {
+  boundWasm();
+  return connectSes(options);
+}
+
 /**
  * The client for Amazon SES, when calls can be made with it; null for the sandbox. To be called before anything is read or
  * written: a setting that is missing must not cost a minute, and must leave nothing behind. Throws as `sesReady` does, and
@@ -87,7 +93,7 @@ export function topicByTag(store: Pick<VisitSink, "addressee">): TopicOf {
 export async function openSes(context: Context, flags: EndpointFlags): Promise<Ses | null> {
   const options = clientOptions(context, flags, null);
   if (flags.sandbox) return null;
-  const ses = connectSes(options);
+  const ses = clientOf(options);
   context.onExit(() => ses.close());
   const { env, signal } = context.io;
   await ses.ready({ env, signal, alternative: "try --sandbox, which needs no account" });
@@ -116,7 +122,7 @@ export async function connect(
       : null;
   const options = clientOptions(context, flags, sandbox);
   // Use one client for everything: reading the account opens the connection that the first mail uses.
-  const ses = haltedBy(trouble, opened ?? connectSes(options));
+  const ses = haltedBy(trouble, opened ?? clientOf(options));
   if (opened === null) context.onExit(() => ses.close());
   const accountAskedAt = context.io.clock.monotonic();
   const account = await readAccount(context, flags, ses);
@@ -144,6 +150,7 @@ function haltedBy(trouble: { outbox: Error | null }, ses: Ses): Ses {
 }
 
 function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox | null): SesOptions {
+  const endpointId = flags.endpointId === undefined ? undefined : checkEndpointId(flags.endpointId);
   return {
     region: sandbox ? "us-east-1" : awsRegion(io.env),
     endpoint: sandbox?.url,
@@ -152,13 +159,16 @@ function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox |
     timeoutMs: parseDuration(flags.timeout, "--timeout", 1),
     concurrency: flags.concurrency ?? MOST_CONCURRENCY,
     wire: wireIn(io.env),
-    ...(flags.endpointId !== undefined && !sandbox && { endpointId: checkEndpointId(flags.endpointId) }),
+    ...(endpointId !== undefined && !sandbox && { endpointId }),
   };
 }
 
-/** SES API, EndpointId: it becomes part of a host name. */
+/** As the SDK checks it (isValidHostLabel, with dots): it becomes part of a host name. */
+const ENDPOINT_ID = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
+
+/** A rehearsal does not use it, and still says what would be wrong with it. */
 function checkEndpointId(id: string): string {
-  if (/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,125}[A-Za-z0-9])?$/.test(id)) return id;
+  if (ENDPOINT_ID.test(id)) return id;
   throw new UserError(
     `--endpoint-id expects the id of a multi-region endpoint, such as abcd.xyz, got ${JSON.stringify(id)}`,
     "aws sesv2 list-multi-region-endpoints shows those that there are",

@@ -3,6 +3,7 @@ import { needsAnswer } from "./answered.ts";
 import type { Context } from "./context.ts";
 import { counted } from "../counted.ts";
 import { EXIT, UserError } from "../errors.ts";
+import { boundOldSpace } from "../memory.ts";
 import { isServer } from "../store/address.ts";
 import { printable } from "../printable.ts";
 import type { Prunable, Pruned } from "../store/rows.ts";
@@ -24,6 +25,8 @@ const NAMED = 10;
 export async function prune(context: Context, flags: PruneFlags): Promise<number> {
   const { io, terminal, globals } = context;
   const olderThanMs = ageMs(flags.older);
+  // There may be a hundred thousand topics.
+  boundOldSpace();
   const store = await context.openStore({ ifMissing: "refuse", toRead: flags.dryRun === true });
   if (flags.dryRun || !flags.yes) {
     const plan = await store.prunable(olderThanMs, io.signal);

@@ -1,6 +1,7 @@
 /** The `retry` command at work: a person puts messages back to pending. */
 import { aboutTopic, moveTopic, sendTopic } from "./commands.ts";
 import type { Context } from "./context.ts";
+import { cutOff } from "./cut-off.ts";
 import { count, counted } from "../counted.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { State, Totals } from "../message.ts";
@@ -18,7 +19,8 @@ export interface RetryFlags {
 
 /**
  * `retry`: puts the topic's messages in these states that have not expired back to pending, and asks first unless `yes`. Throws
- * `UserError` for an unknown topic, when the answer is no, and when there is no terminal to ask on.
+ * `UserError` for an unknown topic, when the answer is no, and when there is no terminal to ask on. Exit code 1 when somebody cancelled
+ * the topic before all of them were back.
  */
 export async function retry(context: Context, name: string, { state: states, yes }: RetryFlags): Promise<number> {
   const { terminal, globals } = context;
@@ -37,20 +39,25 @@ export async function retry(context: Context, name: string, { state: states, yes
   const retried = await store.retry(topic, states);
   const totals = await store.totals(topic);
   const expired = await store.countExpired(topic, states);
-  if (globals.json) terminal.json({ topic, retried, expired, totals });
+  const opened = retried > 0 || !wasCancelled || states.includes("cancelled");
+  const reason = opened ? await cutOff(context, store, { topic, states }) : null;
+  if (globals.json) terminal.json({ topic, retried, expired, totals, reason });
   else {
     const suppressed = Math.max(0, sumOf(before, states) - sumOf(totals, states) - retried);
-    const stayed = suppressed > 0 ? `, ${count(suppressed)} suppressed meanwhile` : "";
+    const stayed = suppressed > 0 && reason === null ? `, ${count(suppressed)} suppressed meanwhile` : "";
     const late =
       expired > 0
         ? `, ${count(expired)} expired and ${expired === 1 ? "stays" : "stay"} as ${expired === 1 ? "it is" : "they are"}`
         : "";
-    const reopened = wasCancelled && states.includes("cancelled") && retried === 0 ? ", the topic is open again" : "";
-    const next = await nextStep(context, store, topic, { retried, pending: totals.pending });
-    terminal.done(`${topic}: ${count(retried)} back to pending${stayed}${late}${reopened}; ${next}`);
+    const reopened =
+      reason === null && wasCancelled && states.includes("cancelled") && retried === 0
+        ? ", the topic is open again"
+        : "";
+    const next = reason ?? (await nextStep(context, store, topic, { retried, pending: totals.pending }));
+    terminal.done(`${topic}: ${count(retried)} back to pending${stayed}${late}${reopened}; ${next}`, reason ? 1 : 0);
   }
-  if (totals.pending > 0) await remindOfPause(context, store, topic);
-  return EXIT.done;
+  if (totals.pending > 0 && reason === null) await remindOfPause(context, store, topic);
+  return reason === null ? EXIT.done : EXIT.partial;
 }
 
 /** What sends the messages that wait, those that were put back among them, and when. */

@@ -1,7 +1,8 @@
 /** The `schedule` command at work: it takes a list in for later, or moves a topic's pending messages to another time. */
 import { type CampaignFlags, importCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
-import { EXIT, StoppedError, UserError } from "../errors.ts";
+import { EXIT, UserError } from "../errors.ts";
+import { cutOff } from "./cut-off.ts";
 import { remindOfPause } from "./paused.ts";
 import { tellingRefusals } from "./refused-topic.ts";
 import { pastIn, type Timing, zoneColumnOf } from "./list.ts";
@@ -54,13 +55,14 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
   const scheduled = await importCampaign(context, file, flags, when.timing, { isReal: true });
   const { topic, ingest, totals, notBefore, isAfresh, text } = scheduled;
   // What was rehearsed waits for the earliest time. Each recipient has a zone of its own, so give it its own time.
+  let reason: string | null = null;
   if (isAfresh && when.timing.zoneColumn !== null) {
     const store = await context.openStore();
     const plan = await planMove(store, topic, when, ["pending"]);
     await tellingRefusals(context, store.reschedule(topic, plan));
-    await checkMoved(context, store, topic, plan);
+    reason = await whyElse(context, store, topic, plan);
   }
-  answer(context, { topic, ingest, totals, notBefore, when, text, isMoved: isAfresh });
+  answer(context, { topic, ingest, totals, notBefore, when, text, isMoved: isAfresh, reason });
   if (ingest.added === 0 && ingest.duplicates > 0 && !isAfresh) {
     const next =
       totals.pending > 0
@@ -68,7 +70,7 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
         : `nothing of it waits; see: ${aboutTopic(context, "stats", topic)}`;
     terminal.warn(`Everybody was in "${topic}" already, so nothing moved; ${next}`);
   }
-  return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
+  return ingest.rejected > 0 || reason !== null ? EXIT.partial : EXIT.done;
 }
 
 async function moveMessages(context: Context, name: string, when: When): Promise<number> {
@@ -84,10 +86,11 @@ async function moveMessages(context: Context, name: string, when: When): Promise
   const moved = await store.reschedule(topic, plan).catch(async (error: unknown) => {
     throw error instanceof TopicRefusedError ? await nothingToMove(context, store, topic) : error;
   });
-  await checkMoved(context, store, topic, plan);
   const totals = await store.totals(topic);
+  const reason = await whyElse(context, store, topic, plan);
   const text = `${topic}: ${counted(moved, "message")} moved`;
-  answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text });
+  answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text, reason });
+  if (reason !== null) return EXIT.partial;
   await remindOfPause(context, store, topic);
   return EXIT.done;
 }
@@ -103,18 +106,20 @@ interface Scheduled {
   when: When;
   /** True: what was in the topic before the list is due with it now. */
   isMoved?: boolean;
+  /** Why it will not be sent then all the same. */
+  reason?: string | null;
   /** What was done, for people. */
   text: string;
 }
 
 function answer(context: Context, scheduled: Scheduled): void {
   const { terminal, globals, io } = context;
-  const { topic, ingest, totals, moved, notBefore, when, text, isMoved = false } = scheduled;
+  const { topic, ingest, totals, moved, notBefore, when, text, isMoved = false, reason = null } = scheduled;
   if (globals.json) {
     terminal.json({
       topic,
       outcome: "scheduled",
-      reason: null,
+      reason,
       ingest,
       run: null,
       totals,
@@ -123,8 +128,9 @@ function answer(context: Context, scheduled: Scheduled): void {
       zone: when.zone,
     });
   } else {
-    const trouble = ingest?.rejected;
-    terminal.done(text, trouble);
+    const trouble = reason === null ? ingest?.rejected : 1;
+    terminal.done(reason === null ? text : `${text}; ${reason}`, trouble);
+    if (reason !== null) return;
     // Of a list that added nobody nothing is due at this time.
     if (isMoved || (moved ?? ingest?.added ?? 0) > 0) {
       terminal.done(dueText(notBefore, when, io.clock.now()), trouble);
@@ -157,20 +163,18 @@ async function isCancelled(store: Topics, topic: string): Promise<boolean> {
   return ((await store.topic(topic))?.cancelledAt ?? null) !== null;
 }
 
-/** Throws when somebody did something else to the topic while it was moved, so that it is not due as we would say. */
-async function checkMoved(context: Context, store: Topics, topic: string, { notBefore }: Reschedule): Promise<void> {
+/** What to say when somebody did something else to the topic while it was moved; null: it is due as it was asked for. */
+async function whyElse(
+  context: Context,
+  store: Topics,
+  topic: string,
+  { notBefore }: Reschedule,
+): Promise<string | null> {
+  const reason = await cutOff(context, store, { topic, states: [] });
+  if (reason !== null) return reason;
   const row = await store.topic(topic);
-  if (row === null) return;
-  if (row.cancelledAt !== null)
-    throw new StoppedError(
-      `topic "${topic}" was cancelled while it was moved`,
-      `it has the new time when it is reopened: ${aboutTopic(context, "retry", topic, "--state cancelled")}`,
-    );
-  if ((row.notBefore ?? 0) !== notBefore)
-    throw new StoppedError(
-      `topic "${topic}" was given another time by somebody else meanwhile`,
-      `see which one holds: ${aboutAll(context, "topics")}`,
-    );
+  if (row === null || (row.notBefore ?? 0) === notBefore) return null;
+  return `somebody gave it another time meanwhile; see: ${aboutAll(context, "topics")}`;
 }
 
 /** `states`: which messages will be pending when they are moved; null: all. */

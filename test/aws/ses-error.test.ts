@@ -1,7 +1,7 @@
 /** R8 R9 G4 N2: what an error of SES means, error by error. Texts and statuses as SES and the SDK give them. */
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../src/deliver/outcome.ts";
-import { isExpired, outcomeOf } from "../../src/aws/ses-error.ts";
+import { isExpired, outcomeOf, outcomeOfUnsent } from "../../src/aws/ses-error.ts";
 
 const FROM = "news@example.com";
 
@@ -175,6 +175,12 @@ describe("may pass: not accepted", () => {
     { name: "Unknown", message: "UnknownError", status: 502 },
     { name: "SyntaxError", message: "Unexpected token < in JSON at position 0", status: 503 },
     { name: "Unknown", message: "UnknownError", status: 504 },
+    { name: "Unknown", message: "UnknownError", status: 408 },
+    { name: "SyntaxError", message: "Unexpected token <", status: 408 },
+    { name: "RequestTimeout", message: "Your socket connection was not read from in time.", status: 400 },
+    { name: "RequestTimeoutException", message: "", status: 408 },
+    { name: "Unknown", message: "UnknownError", status: 421 },
+    { name: "Unknown", message: "UnknownError", status: 425 },
   ])("$name $status", (facts) => expect(outcome(facts)).toMatchObject({ kind: "transient", unreachable: false }));
 });
 
@@ -189,7 +195,31 @@ describe("promise 3: answer lost: in doubt, never tried again by itself", () => 
     { name: "Error", code: "ECONNRESET", message: "aborted", status: 200 },
     { name: "SyntaxError", message: "Unexpected token < in JSON at position 0", status: 200 },
     { name: "Error", message: "something nobody has seen" },
+    { name: "RequestTimeout", message: "of whom, and when?" },
   ])("$name $code $status: $message", (facts) => expect(kind(facts)).toBe("in_doubt"));
+});
+
+describe("a reason is one line, whoever wrote it", () => {
+  it.each<Thrown>([
+    { code: "EPROTO", message: "write EPROTO 40:error:0A00010B:SSL routines:\n../deps/openssl/record.c:354:\n" },
+    { code: "ECONNRESET", message: "read\r\nECONNRESET" },
+    { code: "ENOTFOUND", message: "getaddrinfo\u2028ENOTFOUND" },
+    { name: "CredentialsProviderError", message: "Command failed: keys\nTraceback:\n  line 1\n" },
+    { name: "MessageRejected", message: "Address\u0085blacklisted.\n", status: 400 },
+    { name: "Some\nthing", message: "No\n\tidea", status: 400 },
+  ])("$code $name", (facts) => {
+    for (const found of [outcome(facts), outcomeOfUnsent(thrown(facts))]) {
+      const { reason } = found as { reason: string };
+      expect(reason).not.toMatch(/[\r\n\t\u0085\u2028]|^\s|\s$| {2}/);
+      expect(reason.length).toBeGreaterThan(5);
+    }
+  });
+});
+
+it("what the SDK quotes of an answer that it cannot read decides nothing", () => {
+  const message = `Unexpected token '<', "<p>Maximum sending rate exceeded</p>" is not valid JSON`;
+  expect(kind({ name: "SyntaxError", message, status: 200 })).toBe("in_doubt");
+  expect(kind({ name: "SyntaxError", message: '"the account is suspended"', status: 502 })).toBe("transient");
 });
 
 it("tells expired credentials, which are worth a second look, from other errors", () => {

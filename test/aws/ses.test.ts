@@ -136,10 +136,46 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       }
     });
 
+    it.each([408, 421, 425])("HTTP %i: the request was not processed, and may be made again", async (status) => {
+      const server = await rawServer((_request, response) => void response.writeHead(status).end("<html>Late</html>"));
+      expect(await ses(server.url).send(MAIL, TAGS)).toMatchObject({ kind: "transient", unreachable: false });
+      expect(server.calls()).toBe(1);
+    });
+
     it("a redirect is not followed", async () => {
       const server = await rawServer((_request, response) => void response.writeHead(302, { location: "/x" }).end());
       expect(await ses(server.url).send(MAIL, TAGS)).toMatchObject({ kind: "in_doubt" });
       expect(server.calls()).toBe(1);
+    });
+  });
+
+  describe("an answer that is not one of SES: one sentence without a word of the SDK, and the outcome of its status", () => {
+    const html = "<html>\n<body>Busy</body>\n</html>";
+    const deep = "[".repeat(100_000) + "]".repeat(100_000);
+    it.each([
+      [502, "HTML", html, "transient"],
+      [503, "nothing", "", "transient"],
+      [429, "HTML", html, "throttled"],
+      [404, "HTML", html, "rejected"],
+      [403, "HTML", html, "rejected"],
+      [400, "null", "null", "rejected"],
+      [400, "a name that is no text", '{"__type":{"a":1},"message":{"b":2}}', "rejected"],
+      [400, "deep arrays", deep, "rejected"],
+      [500, "a text", '"no"', "transient"],
+      [302, "HTML", html, "in_doubt"],
+      [200, "HTML", html, "in_doubt"],
+      [200, "null", "null", "in_doubt"],
+    ])("HTTP %i, %s", async (status, _what, body, kind) => {
+      const server = await rawServer((_request, response) => void json(response, status, body));
+      const reason = `the answer (HTTP ${status}) is not one of SES`;
+      expect(await ses(server.url).send(MAIL, TAGS)).toMatchObject({ kind, reason });
+      expect(server.calls()).toBe(1);
+    });
+
+    it("has the text that it has for people, in one line", async () => {
+      const server = await rawServer((_request, response) => void json(response, 403, '{"message":"Not\\n here"}'));
+      const reason = "the answer (HTTP 403) is not one of SES: Not here";
+      expect(await ses(server.url).send(MAIL, TAGS)).toMatchObject({ kind: "rejected", reason });
     });
   });
 

@@ -127,6 +127,20 @@ describe("what SQS refuses is one line", () => {
     expect(result.code).toBe(code);
   });
 
+  it.each([
+    [200, "cannot be reached"],
+    [502, "cannot be reached"],
+    [400, "refused"],
+  ])("HTTP %i of something else", async (status, words) => {
+    const server = await sqsServer();
+    server.script = () => ({ status, body: "<html>\nSign in\n</html>" });
+    const { code, stderr } = await run(await workFolder(), ["ingest-events", "--sqs", server.url, "--once"]);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toContain(words);
+    expect(stderr).toContain(`(the answer (HTTP ${status}) is not one of SQS)`);
+    expect(code).toBe(3);
+  });
+
   it("nobody listens, no credentials, no region", async () => {
     const folder = await workFolder();
     const closed = ["ingest-events", "--sqs", "http://127.0.0.1:1/1/q", "--once"];

@@ -286,6 +286,19 @@ describe("options that would do nothing", () => {
     ["send --replace-content", "--replace-content expects a recipients file"],
     ["send --expires-in 2h", "--expires-in expects a recipients file"],
     ["schedule --topic june --at +2h --tag a=b", "--tag expects a recipients file"],
+    ["send --tenant t3", "--tenant expects a recipients file"],
+    ["send --topic june --from news@example.com", "--from expects a recipients file"],
+    ["send --reply-to news@example.com", "--reply-to expects a recipients file"],
+    ["send --configuration-set main", "--configuration-set expects a recipients file"],
+    ["send --list weekly", "--list expects a recipients file"],
+    ["send --unsubscribe-mailto a@example.com", "--unsubscribe-mailto expects a recipients file"],
+    ["send --track-opens", "--track-opens expects a recipients file"],
+    ["send --base-url https://example.com", "--base-url expects a recipients file"],
+    ["send --delimiter ;", "--delimiter expects a recipients file"],
+    ["schedule --topic june --at +2h --tenant t6", "--tenant expects a recipients file"],
+    ["check --subject Hi", "--subject expects a recipients file"],
+    ["check --topic june", "--topic expects a recipients file"],
+    ["check --tenant t6", "--tenant expects a recipients file"],
     ["sandbox --event-delay 1s", "--event-delay expects --events or --webhook"],
     ["sandbox --event-copies 2", "--event-copies expects --events or --webhook"],
     ["sandbox --event-shuffle", "--event-shuffle expects --events or --webhook"],
@@ -297,11 +310,22 @@ describe("options that would do nothing", () => {
     expect({ code, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 2, lines: 1 });
   });
 
-  it("settings are for all lists, and may be given without one", async () => {
-    const line = ["send", "--from", "News <news@example.com>", "--track-opens", "--delimiter", ";"];
-    const { code, stderr } = await run(await workFolder(), line, { env: { AWS_REGION: "us-east-1" } });
-    // There is no job.
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/ses-mail\.db|no job/i) });
+  it.each([["send"], ["schedule", "--topic", "june", "--at", "+2h"]])(
+    "what the environment says is for all lists, and may be there without one: %s",
+    async (...line) => {
+      const folder = await workFolder();
+      await writeFile(join(folder, ".env"), "SES_MAIL_TENANT=t1\nSES_MAIL_TRACK_OPENS=1\nSES_MAIL_DELIMITER=;\n");
+      const env = { AWS_REGION: "us-east-1", SES_MAIL_FROM: "News <news@example.com>", SES_MAIL_LIST: "weekly" };
+      const { code, stderr } = await run(folder, line, { env });
+      // There is no job.
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/ses-mail\.db|no job/i) });
+    },
+  );
+
+  it("a check without a list looks at the sender and at the configuration set", async () => {
+    const line = ["check", "--from", "news@example.com", "--configuration-set", "main", "--no-account", "--no-dns"];
+    const { code, stderr } = await run(await workFolder(), line);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   });
 });
 

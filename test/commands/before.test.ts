@@ -2,6 +2,7 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { connectSes } from "../../src/aws/ses.ts";
 import { HTML, writeCampaign } from "../support/campaign.ts";
 import { totals } from "../support/expected.ts";
 import { ahead, run, workFolder } from "../support/run.ts";
@@ -18,6 +19,21 @@ const LISTS = [
   ["serve", "--port", "0"],
   ["work"],
 ];
+
+/** What the SDK says of a multi-region endpoint. */
+async function readiness(endpointId: string): Promise<string> {
+  const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" };
+  const options = { region: "us-east-1", endpoint: undefined, credentials, concurrency: 1, timeoutMs: 1_000 };
+  const ses = connectSes({ ...options, endpointId });
+  try {
+    await ses.ready({ env: {}, signal: new AbortController().signal });
+    return "ready";
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    ses.close();
+  }
+}
 
 describe("a setting of AWS that is missing or wrong: exit 2, one line, nothing changed", () => {
   async function refused(args: string[], env: Record<string, string>): Promise<string> {
@@ -56,6 +72,51 @@ describe("a setting of AWS that is missing or wrong: exit 2, one line, nothing c
       expect(await refused(["send", "june.csv"], env)).toMatch(
         new RegExp(`AWS_ENDPOINT_URL${env.AWS_ENDPOINT_URL_SESV2 === "" ? "" : "_SESV2"} expects a URL`),
       );
+  });
+
+  it.each([
+    ["AWS_SESSION_TOKEN", "tok\nnl", '"\\n"'],
+    ["AWS_ACCESS_KEY_ID", "AKIDEXAMPLE\r", '"\\r"'],
+    ["AWS_SECRET_ACCESS_KEY", "secret\r", '"\\r"'],
+    ["AWS_ACCESS_KEY_ID", "키", '"키"'],
+  ])("%s that fits in no header (%j)", async (variable, value, found) => {
+    for (const args of LISTS) {
+      const told = await refused(args, { [variable]: value });
+      expect(told).toContain(`${variable} expects printable ASCII only, got ${found} in it; write it anew`);
+      expect(told).not.toMatch(/AKID|secret|tok/);
+    }
+  });
+
+  it("keys of a profile that fit in no header", async () => {
+    const config = join(await workFolder(), "config");
+    const keys = "aws_access_key_id = a\naws_secret_access_key = b\naws_session_token = t\u0001\nregion = us-east-1";
+    await writeFile(config, `[profile p]\n${keys}\n`);
+    const env = { ...NO_CREDENTIALS, AWS_CONFIG_FILE: config, AWS_PROFILE: "p" };
+    expect(await refused(["send", "june.csv"], env)).toContain("AWS_SESSION_TOKEN of the AWS profile, or of what else");
+  });
+
+  it.each(["a..b", "a.", ".a", "a_b", "-a", "a.b-", `${"a".repeat(64)}.xyz`, "a b", "é", ""])(
+    "--endpoint-id=%s",
+    async (id) => {
+      for (const more of [[], ["--sandbox"]])
+        expect(await refused(["send", "june.csv", "--yes", `--endpoint-id=${id}`, ...more], {})).toContain(
+          `--endpoint-id expects the id of a multi-region endpoint, such as abcd.xyz, got ${JSON.stringify(id)}`,
+        );
+      expect(await readiness(id)).toContain("EndpointId must be a valid host label");
+    },
+  );
+
+  it.each(["abcd.xyz", "a", "A-1.b.c", `${"a".repeat(63)}.xyz`])("--endpoint-id=%s is one", async (id) => {
+    expect(await readiness(id)).toBe("ready");
+    const folder = await workFolder();
+    const args = ["send", await writeCampaign(folder, 1), "--yes", `--endpoint-id=${id}`, "--sandbox", "--json"];
+    expect((await run(folder, args)).json.totals).toMatchObject({ sent: 1 });
+  });
+
+  it("--endpoint-id with FIPS, which multi-region endpoints do not have", async () => {
+    const args = ["send", "june.csv", "--yes", "--endpoint-id", "abcd.xyz"];
+    const env = { AWS_USE_FIPS_ENDPOINT: "true", AWS_ENDPOINT_URL_SESV2: "" };
+    expect(await refused(args, env)).toContain("FIPS is not supported with multi-region endpoints");
   });
 
   it("an endpoint of the profile, and a region that is none", async () => {

@@ -18,6 +18,49 @@ describe("help and errors", () => {
     expect(result.json).toEqual({ error: expect.stringMatching(words), exit_code: 2 });
   });
 
+  it.each<[string, string]>([
+    ["bogus", "unknown command 'bogus'; see ses-mail --help"],
+    ["top", "unknown command 'top' (Did you mean topics?); see ses-mail --help"],
+    ["sned", "unknown command 'sned' (Did you mean send?); see ses-mail --help"],
+    ["HELP", "unknown command 'HELP' (Did you mean help?); see ses-mail --help"],
+    ["s", "unknown command 's'; see ses-mail --help"],
+    ["sup", "unknown command 'sup' (Did you mean suppress?); see ses-mail --help"],
+    ["re", "unknown command 're' (Did you mean one of resume, retry, report?); see ses-mail --help"],
+    ["suppress ad", "unknown command 'ad' (Did you mean add?); see ses-mail suppress --help"],
+    ["help bogus", "unknown command 'bogus'; see ses-mail --help"],
+    ["help top", "unknown command 'top' (Did you mean topics?); see ses-mail --help"],
+    ["help suppress bogus", "unknown command 'bogus'; see ses-mail suppress --help"],
+    ["help send it", "unknown command 'it'; see ses-mail send --help"],
+    ["topics --bogus", "unknown option '--bogus'; see ses-mail topics --help"],
+    ["topics --NAMES", "unknown option '--NAMES' (Did you mean --names?); see ses-mail topics --help"],
+    ["send --subj=Hi", "unknown option '--subj=Hi' (Did you mean --subject?); see ses-mail send --help"],
+    ["topics june", "too many arguments for 'topics'. Expected 0 arguments but got 1; see ses-mail topics --help"],
+  ])("%s: one line that says what is wrong and what to do", async (line, words) => {
+    const folder = await workFolder();
+    const { code, stdout, stderr } = await run(folder, line.split(" "));
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: expect.stringMatching(/^[^\n]+\n$/) });
+    expect(stderr).toContain(`ses-mail: ${words}\n`);
+    const { json } = await run(folder, [...line.split(" "), "--json"]);
+    expect(json).toEqual({ error: words, exit_code: 2 });
+  });
+
+  it.each([["suppress"], ["suppress", "add"], ["template", "preview"], ["send"], ["dead", "list"]])(
+    "help %s %s shows what --help does",
+    async (...command) => {
+      const folder = await workFolder();
+      const { code, stdout } = await run(folder, ["help", ...command]);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`Usage: ses-mail ${command.join(" ")} `);
+      expect(stdout).toBe((await run(folder, [...command, "--help"])).stdout);
+    },
+  );
+
+  it("help alone is the help of the program", async () => {
+    const folder = await workFolder();
+    const { code, stdout } = await run(folder, ["help"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: (await run(folder, ["--help"])).stdout });
+  });
+
   it("every command's help lists the exit codes", async () => {
     const folder = await workFolder();
     const help = await run(folder, ["--help"]);

@@ -83,7 +83,9 @@ describe("pause and resume", () => {
     await call("cancel", "june");
     const result = await call("pause", "june");
     expect(result.code).toBe(2);
-    expect(result.stderr).toMatch(/cancelled.*retry/);
+    expect(result.stderr).toMatch(
+      /cancelled.*nothing to pause; reopen it with: ses-mail retry \S+ --state cancelled\n$/,
+    );
   });
 
   it("a name that a shell would change is quoted in what is to be pasted", async () => {

@@ -82,6 +82,27 @@ describe("what no text of a mail may hold", () => {
     });
   });
 
+  test.each([
+    ["topic_id", { topic_id: "a\ud800" }],
+    ["uuid", { uuid: "a\ud800" }],
+    ["emails[0]", { emails: ["a\ud800@example.com"] }],
+    ["emails[0]", { emails: ["a@ex\ud800.example.com"] }],
+    ["reply_to", { reply_to: "A\ud800 <a@example.com>" }],
+    ["reply_to[0]", { reply_to: ["a\ud800@example.com"] }],
+    ["headers.X-A", { headers: { "X-A": "a\ud800b" } }],
+    ["headers.X-A", { headers: { "X-A": "\udc00" } }],
+    ["headers.List-Help", { headers: { "List-Help": "<https://x.example/\ud800>" } }],
+    ["headers.X-\ud800", { headers: { "X-\ud800": "a" } }],
+    ["list", { list: "a\ud800" }],
+    ["attachments[0].name", { attachments: [{ name: "a\ud800.pdf", data: "JVBERi0=" }] }],
+    ["attachments[0].content_type", { attachments: [{ name: "a", content_type: "a/\ud800", data: "JVBERi0=" }] }],
+    ["expires_in", { expires_in: "1h\ud800" }],
+    ["priority", { priority: "low\ud800" }],
+    ["kind", { kind: "bulk\ud800" }],
+  ])("half of a character in %s", async (place, part) => {
+    expect(Object.keys(await wrong({ ...HELLO, emails: ["ann@example.com"], ...part }))).toContain(place);
+  });
+
   test("data that are nested without end are looked at all the same", async () => {
     let data: unknown = "\u0000";
     for (let depth = 0; depth < 10_000; depth++) data = [data];

@@ -12,6 +12,7 @@ interface Stored {
   receives: number;
 }
 
+/** `body`: a text goes as it is, anything else as JSON. */
 type Answer = { status: number; body: unknown };
 type Call = { operation: string; input: Record<string, unknown>; authorization: string };
 
@@ -63,7 +64,9 @@ export async function sqsServer({ visibilityMs = 30_000, waitMs = 50 } = {}): Pr
     const call = await readCall(request);
     result.calls.push(call);
     const { status, body } = result.script(call) ?? (await answer(call));
-    response.writeHead(status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify(body));
+    response
+      .writeHead(status, { "content-type": "application/x-amz-json-1.0" })
+      .end(typeof body === "string" ? body : JSON.stringify(body));
   };
   // A client that went away in the middle is no concern of the queue.
   const server = createServer((request, response) => void serve(request, response).catch(() => response.destroy()));

@@ -72,7 +72,7 @@ export class Signer {
       if (line !== null) lines += line;
       else {
         const value = own[name as keyof Own];
-        if (value !== undefined) lines += `${name}:${value}\n`;
+        if (value !== undefined) lines += lineWith(name, value);
       }
     }
     return lines;
@@ -116,10 +116,15 @@ class Mac {
   }
 }
 
-/** Null: each request has it for itself. White space within a value counts once. */
+/** Null: each request has it for itself. */
 function lineOf(name: string, headers: Target["headers"]): string | null {
   const value = headers[name];
-  return value === undefined ? null : `${name}:${value.trim().replaceAll(/\s+/g, " ")}\n`;
+  return value === undefined ? null : lineWith(name, value);
+}
+
+/** White space within a value counts once. */
+function lineWith(name: string, value: string): string {
+  return `${name}:${value.trim().replaceAll(/\s+/g, " ")}\n`;
 }
 
 /** As the canonical request has it: each segment is encoded once more than it is sent. */

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { checkName } from "../../compose/list/name.ts";
 import { readTemplateText } from "../../compose/content/template-source.ts";
+import { textProblem } from "../../intake/sound.ts";
 import { type TemplateShelf, unknownTemplate } from "../../intake/templates.ts";
 import { jsonObject } from "../../json.ts";
 import type { Values } from "../../message.ts";
@@ -106,6 +107,10 @@ function putRoute(app: FastifyInstance, { store, settings }: Routed): void {
     },
     async ({ params, body: { content: written, format, text } }) => {
       const name = checkName("a template's name", params.name);
+      for (const [place, part] of Object.entries({ content: written, text: text ?? "" })) {
+        const message = textProblem(part);
+        if (message !== null) throw new Refusal(400, `${place}: ${message}`, [{ path: place, message }]);
+      }
       const from = settings.envelope?.from;
       const { content, template } = await readTemplateText({
         content: written,

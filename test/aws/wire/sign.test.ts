@@ -80,7 +80,7 @@ describe("an endpoint", () => {
     const body = Buffer.from('{"a":"é"}');
     const at = Date.UTC(2026, 10, 27, 9, 5, 7);
     const signer = new Signer(target);
-    for (const keys of [KEYS, { ...KEYS, sessionToken: "tok/en+==" }])
+    for (const keys of [KEYS, { ...KEYS, sessionToken: "tok/en+==" }, { ...KEYS, sessionToken: "two  of\t them" }])
       expect(inPairs(signer.headers(body, keys, at))).toEqual(
         await theirs(target, await signerOf(target, keys), body, at),
       );
