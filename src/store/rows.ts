@@ -192,7 +192,7 @@ export interface Reschedule {
 }
 
 /** A time for each recipient. */
-export interface TimesByColumn {
+interface TimesByColumn {
   /** The name of the column that decides. */
   column: string;
   /** The time (ms since the epoch) by what stands there, without spaces at its ends. Whoever has something else gets the earliest time. */

@@ -1,8 +1,8 @@
 /** The `schedule` command at work: it takes a list in for later, or moves a topic's pending messages to another time. */
 import { type CampaignFlags, importCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
-import { cutOff } from "./cut-off.ts";
 import { EXIT, UserError } from "../errors.ts";
+import { cutOff } from "./cut-off.ts";
 import { remindOfPause } from "./paused.ts";
 import { tellingRefusals } from "./refused-topic.ts";
 import { pastIn, type Timing, zoneColumnOf } from "./list.ts";
@@ -55,7 +55,13 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
   const scheduled = await importCampaign(context, file, flags, when.timing, { isReal: true });
   const { topic, ingest, totals, notBefore, isAfresh, text } = scheduled;
   // What was rehearsed waits for the earliest time. Each recipient has a zone of its own, so give it its own time.
-  const reason = isAfresh && when.timing.zoneColumn !== null ? await moveEach(context, topic, when) : null;
+  let reason: string | null = null;
+  if (isAfresh && when.timing.zoneColumn !== null) {
+    const store = await context.openStore();
+    const plan = await planMove(store, topic, when, ["pending"]);
+    await tellingRefusals(context, store.reschedule(topic, plan));
+    reason = await whyElse(context, store, topic, plan);
+  }
   answer(context, { topic, ingest, totals, notBefore, when, text, isMoved: isAfresh, reason });
   if (ingest.added === 0 && ingest.duplicates > 0 && !isAfresh) {
     const next =
@@ -65,14 +71,6 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
     terminal.warn(`Everybody was in "${topic}" already, so nothing moved; ${next}`);
   }
   return ingest.rejected > 0 || reason !== null ? EXIT.partial : EXIT.done;
-}
-
-/** Returns what somebody else did to the topic meanwhile, as `objection` does. */
-async function moveEach(context: Context, topic: string, when: When): Promise<string | null> {
-  const store = await context.openStore();
-  const plan = await planMove(store, topic, when, ["pending"]);
-  await tellingRefusals(context, store.reschedule(topic, plan));
-  return objection(context, store, topic, plan);
 }
 
 async function moveMessages(context: Context, name: string, when: When): Promise<number> {
@@ -89,8 +87,8 @@ async function moveMessages(context: Context, name: string, when: When): Promise
     throw error instanceof TopicRefusedError ? await nothingToMove(context, store, topic) : error;
   });
   const totals = await store.totals(topic);
-  const reason = await objection(context, store, topic, plan);
-  const text = `${topic}: ${counted(moved, "message")} moved${reason === null ? "" : `; ${reason}`}`;
+  const reason = await whyElse(context, store, topic, plan);
+  const text = `${topic}: ${counted(moved, "message")} moved`;
   answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text, reason });
   if (reason !== null) return EXIT.partial;
   await remindOfPause(context, store, topic);
@@ -108,7 +106,7 @@ interface Scheduled {
   when: When;
   /** True: what was in the topic before the list is due with it now. */
   isMoved?: boolean;
-  /** Why nothing of it will be sent all the same. */
+  /** Why it will not be sent then all the same. */
   reason?: string | null;
   /** What was done, for people. */
   text: string;
@@ -131,7 +129,7 @@ function answer(context: Context, scheduled: Scheduled): void {
     });
   } else {
     const trouble = reason === null ? ingest?.rejected : 1;
-    terminal.done(text, trouble);
+    terminal.done(reason === null ? text : `${text}; ${reason}`, trouble);
     if (reason !== null) return;
     // Of a list that added nobody nothing is due at this time.
     if (isMoved || (moved ?? ingest?.added ?? 0) > 0) {
@@ -165,8 +163,8 @@ async function isCancelled(store: Topics, topic: string): Promise<boolean> {
   return ((await store.topic(topic))?.cancelledAt ?? null) !== null;
 }
 
-/** What somebody else did to the topic while it was moved, so that it is not due as we would say. Null: nothing. */
-async function objection(
+/** What to say when somebody did something else to the topic while it was moved; null: it is due as it was asked for. */
+async function whyElse(
   context: Context,
   store: Topics,
   topic: string,
@@ -176,7 +174,7 @@ async function objection(
   if (reason !== null) return reason;
   const row = await store.topic(topic);
   if (row === null || (row.notBefore ?? 0) === notBefore) return null;
-  return `somebody gave the topic another time meanwhile; see which one holds: ${aboutAll(context, "topics")}`;
+  return `somebody gave it another time meanwhile; see: ${aboutAll(context, "topics")}`;
 }
 
 /** `states`: which messages will be pending when they are moved; null: all. */

@@ -350,6 +350,25 @@ function deadMove(prepare: Prepare): void {
     expect((await turn(store, 9)).claims).toHaveLength(6);
   });
 
+  it("who removes the rehearsal of the topic gives it the time that holds", async () => {
+    const bench = await prepare();
+    const { clock } = bench;
+    const store = await bench.open();
+    await ingest(store, addresses(6));
+    const scope = { ...EVERYTHING, endpoint: "sandbox" as const };
+    await settle(store, sent((await turn(store, 1, { scope })).claims[0]));
+    await bench.leaveMoving({ notBefore: clock.now() + LATER_MS, times: null, last: 1_000_000 });
+    const notBefore = clock.now() + 2 * LATER_MS;
+    expect(await store.startAfresh("june", { signal: new AbortController().signal, notBefore })).toMatchObject({
+      sent: 1,
+    });
+    bench.clock.pass(SILENT_MS);
+    await store.finishOthersWork(new AbortController().signal);
+    const june = { ...EVERYTHING, topic: "june" };
+    expect(await store.outlook(june)).toMatchObject({ due: 0, nextDueInMs: notBefore - clock.now() });
+    expect(await store.topic("june")).toMatchObject({ notBefore, pending: 6 });
+  });
+
   it("who cancels the topic moves the rest first, so that a retry brings it back for that time", async () => {
     const { bench, store } = await half();
     expect(await store.cancel("june")).toEqual({ cancelled: 6, inFlight: 0 });
