@@ -94,6 +94,8 @@ export class Connections {
   #stand(socket: Socket): void {
     const connection = { socket, client: clientOf(this.#origin, socket) };
     this.#standing.add(connection);
+    // Node does not close a connection for a TLS record that cannot be read; all that follows would be lost.
+    socket.on("error", () => void socket.destroy());
     socket.on("close", () => this.#forget(connection));
     this.give(connection);
   }
@@ -102,7 +104,7 @@ export class Connections {
     this.#standing.delete(connection);
     const at = this.#free.indexOf(connection);
     if (at >= 0) this.#free.splice(at, 1);
-    void connection.client.destroy();
+    void connection.client.destroy(closedEarly());
     this.#connectMore();
   }
 }

@@ -76,6 +76,15 @@ export function outcomeOf(error: unknown, from: string): SesOutcome {
 }
 
 /**
+ * What an error means that came when some of the request was written: as `outcomeOf`, but no error of the network proves then that
+ * nothing arrived.
+ */
+export function outcomeOfLeft(error: unknown, from: string): SesOutcome {
+  const facts = factsOf(error);
+  return byText(facts, from) ?? byLoss(facts) ?? byName(facts) ?? byStatus(facts);
+}
+
+/**
  * What an error means that came before the first byte of the request was written: it is never the message's own. The network may
  * come back (`unreachable`); everything else (no credentials, an endpoint that is no URL) is for a person to mend.
  * @throws the error itself when it can only be a bug of this program.
@@ -170,11 +179,15 @@ function unverified(text: string, from: string): SesOutcome {
 }
 
 function byNetwork(facts: Facts): SesOutcome | null {
-  const { name, code, text, status } = facts;
+  const { name, code, text } = facts;
   if (NEVER_REACHED.has(code) || name === "ConnectTimeoutError" || /did not establish a connection/i.test(text))
     return unreachable(text || code);
-  const tls = byTls(facts);
-  if (tls !== null) return tls;
+  return byTls(facts) ?? byLoss(facts);
+}
+
+/** The request was sent, and no answer of SES came. */
+function byLoss(facts: Facts): SesOutcome | null {
+  const { name, code, text, status } = facts;
   // A 5xx may have a text of any kind (from a proxy or a load balancer), so the status decides.
   if (status >= 500) return null;
   const lost = ["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED", "ERR_STREAM_PREMATURE_CLOSE"].includes(code);

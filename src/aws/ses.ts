@@ -9,7 +9,7 @@ import { WithheldError } from "./http-handler.ts";
 import { Line, type LineOptions } from "./line.ts";
 import { type ReadyOptions, sesReady } from "./ready.ts";
 import { type SesOutcome, WITHHELD } from "../deliver/outcome.ts";
-import { isClockWrong, isExpired, outcomeOf, outcomeOfUnsent } from "./ses-error.ts";
+import { isClockWrong, isExpired, outcomeOf, outcomeOfLeft, outcomeOfUnsent } from "./ses-error.ts";
 
 /** Which SES to talk to, and how. */
 export interface SesOptions extends LineOptions {
@@ -97,7 +97,7 @@ export function connectSes(options: SesOptions): Ses {
         return sentAs(id);
       } catch (error) {
         if (error instanceof WithheldError) return WITHHELD;
-        return call.left ? outcomeOf(error, addressOf(mail.from)) : outcomeOfUnsent(error);
+        return call.left ? outcomeOfLeft(error, addressOf(mail.from)) : outcomeOfUnsent(error);
       } finally {
         // Credentials that come too late must not send it after all.
         call.isOver = true;

@@ -9,11 +9,13 @@ import type { Reschedule } from "./rows.ts";
 export interface Move extends Reschedule {
   /** The last message that it concerns. What came later has a time of its own. */
   last: number;
+  /** When it was begun (ms since the epoch). */
+  begunAt: number;
 }
 
 /** As it is kept. The same text means the same move. */
-export function textOfMove({ notBefore, times, last }: Move): string {
-  return JSON.stringify({ notBefore, last, times });
+export function textOfMove({ notBefore, times, last, begunAt }: Move): string {
+  return JSON.stringify({ notBefore, last, times, begunAt });
 }
 
 /** Reads what `textOfMove` wrote. */

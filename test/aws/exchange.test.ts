@@ -1,13 +1,15 @@
 /** Calls to peers that begin and do not end, that cannot be reached, and that answer what makes no sense. The real SDK, real sockets. */
 import { createServer as createHttpServer, type RequestListener } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { createHandler } from "../../src/aws/http-handler.ts";
 import { connectSes, type Ses, type SesOptions } from "../../src/aws/ses.ts";
 import { PLAIN_MAIL as MAIL } from "../support/plain-mail.ts";
 
@@ -58,6 +60,16 @@ const answering = (status: number, body: string, type?: string) =>
       .writeHead(status, { "content-type": "application/json", ...(type && { "x-amzn-ErrorType": type }) })
       .end(body),
   );
+
+/** A server in a process of its own, which closes each connection soon after its answer. */
+const CLOSING = `
+  const server = require("node:net").createServer((socket) => {
+    socket.on("error", () => {}).on("data", () => {
+      socket.write("HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nhi");
+      setTimeout(() => socket.end(), 200);
+    });
+  });
+  server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
 
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n";
 const ANSWER = `${HEAD}${'{"MessageId":"m-1"}'.padEnd(30)}`;
@@ -152,6 +164,22 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       for (let mail = 0; mail < 2; mail++)
         expect(await client.send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: `localhost:${port}` });
       expect(sockets.size).toBe(1);
+    });
+
+    it("a TLS record that is damaged", async () => {
+      vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const { url, downstream } = await damaging();
+      const client = ses(url, { timeoutMs: 10_000 });
+      expect(await client.send(MAIL, [])).toMatchObject({ kind: "sent" });
+      // While nobody uses the connection: it is not used again.
+      downstream.inject(Buffer.from("1503030002022f", "hex"));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(await client.send(MAIL, [])).toMatchObject({ kind: "sent" });
+      // In the answer: nobody knows what became of the mail, and that is known at once.
+      downstream.isDamaged = true;
+      const outcome = await client.send(MAIL, []);
+      expect(outcome).toMatchObject({ kind: "in_doubt", reason: expect.not.stringContaining("came to an end") });
     });
 
     it("nobody listens: the reason names the address, also of a name with two addresses", async () => {
@@ -323,6 +351,23 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       expect(sockets.size).toBe(2);
     });
 
+    it("one that the server closed while this process stood still: nothing left, and it is an error of the network", async () => {
+      const far = spawn(process.execPath, ["-e", CLOSING], { stdio: ["ignore", "pipe", "inherit"] });
+      onTestFinished(() => void far.kill());
+      const [line] = (await once(far.stdout, "data")) as [Buffer];
+      const handler = createHandler({ maxSockets: 2 });
+      onTestFinished(() => handler.destroy());
+      const [hostname, port] = ["127.0.0.1", Number(String(line))];
+      const request = { protocol: "http:", hostname, port, method: "POST", path: "/", headers: {}, body: "x" };
+      await handler.handle(request);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+      let hasLeft = false;
+      const departing = { mayLeave: () => true, onLeaving: () => (hasLeft = true), onDeparted: () => undefined };
+      const failed = await handler.exchange(request, departing).answer.catch((error: unknown) => error);
+      expect({ code: (failed as { code?: string }).code, hasLeft }).toEqual({ code: "ECONNRESET", hasLeft: false });
+    });
+
     it("no more of them than calls may be in flight, whoever waits", async () => {
       const { url, sockets } = await counting((_, response) => response.end('{"MessageId":"m-1"}'));
       const client = ses(url, { concurrency: 3, timeoutMs: 10_000 });
@@ -400,6 +445,29 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
     });
   });
 });
+
+/** SES over TLS behind something that may change what comes from it. */
+async function damaging() {
+  const { key, cert } = ownCertificate();
+  const tls = createHttpsServer({ key, cert }, (request, response) =>
+    request.resume().on("end", () => response.end('{"MessageId":"m-1"}')),
+  );
+  const inner = await portOf(tls, new Set());
+  let last: Socket | null = null;
+  const downstream = { isDamaged: false, inject: (bytes: Buffer) => void last?.write(bytes) };
+  const outer = createTcpServer((near) => {
+    last = near;
+    const far = connect(inner, "127.0.0.1");
+    far.on("error", () => undefined).on("close", () => near.end());
+    near.on("close", () => far.destroy());
+    near.pipe(far);
+    far.on("data", (bytes: Buffer) => {
+      if (downstream.isDamaged) bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+      near.write(bytes);
+    });
+  });
+  return { url: `https://localhost:${await portOf(outer, new Set())}`, downstream };
+}
 
 function ownCertificate(): { key: Buffer; cert: Buffer } {
   const folder = mkdtempSync(join(tmpdir(), "ses-mail-tls-"));

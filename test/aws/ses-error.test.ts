@@ -1,7 +1,7 @@
 /** R8 R9 G4 N2: what an error of SES means, error by error. Texts and statuses as SES and the SDK give them. */
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../src/deliver/outcome.ts";
-import { isExpired, outcomeOf, outcomeOfUnsent } from "../../src/aws/ses-error.ts";
+import { isExpired, outcomeOf, outcomeOfLeft, outcomeOfUnsent } from "../../src/aws/ses-error.ts";
 
 const FROM = "news@example.com";
 
@@ -158,6 +158,13 @@ describe("this recipient only", () => {
 });
 
 describe("may pass: not accepted", () => {
+  it.each(["EPROTO", "ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "EHOSTUNREACH", "ENETDOWN", "ECONNRESET"])(
+    "of a request that has left, %s proves nothing",
+    (code) => {
+      expect(outcomeOfLeft(Object.assign(new Error("write"), { code }), FROM).kind).toBe("in_doubt");
+    },
+  );
+
   it.each(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"])("never reached: %s", (code) => {
     expect(outcome({ code, message: `connect ${code}` })).toMatchObject({ kind: "transient", unreachable: true });
   });

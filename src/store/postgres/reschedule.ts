@@ -56,7 +56,7 @@ async function begin(tx: Tx, topic: string, when: Reschedule, database: string):
     "select coalesce(max(last_id), 0) as last from sm.ingest where topic_id = $1",
     [topicId],
   );
-  const text = textOfMove({ ...when, last: newest?.last ?? 0 });
+  const text = textOfMove({ ...when, last: newest?.last ?? 0, begunAt: tx.now.wall });
   const marked = await tx.run(
     `update sm.topic set not_before = $2::bigint, moving_at = $3::bigint, moving_to = $4
      where id = $1 and cancelled_at is null`,

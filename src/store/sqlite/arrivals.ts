@@ -23,20 +23,17 @@ export interface Arrival {
 /** What is known of a list before its place is. */
 type Announced = Pick<Arrival, "topicId" | "contentId"> & { topic: string; endpoint: Endpoint | null; rows: number };
 
-/** An arrival, and up to which id messages had ids before. */
-export type Begun = Arrival & { idsAfter: number };
-
 /** How many messages of each state there are so far. */
 type Arrived = Record<State, number>;
 
 /** Keeps the rows of table `arriving`. All of it is to be called in a transaction. */
 export interface Arrivals {
   /** Notes that a list of so many rows is on its way, and keeps ids for its messages. */
-  begin(list: Announced): Begun;
+  begin(list: Announced): Arrival;
   /** Renews the row. False: others have taken us for dead, and remove the list. */
   goesOn(arrival: Arrival): boolean;
-  /** Deletes the row, when the topic is there. Ids at the end that no message has are free again. */
-  end(arrival: Begun): void;
+  /** Deletes the row, when the topic is there. Its ids that no message has stay free: ids that only grow say which message came later. */
+  end(arrival: Arrival): void;
   /** What has arrived. */
   counts(arrival: Arrival): Arrived;
 }
@@ -45,7 +42,6 @@ export interface Arrivals {
 export function createArrivals({ db, clock }: Pick<Job, "db" | "clock">): Arrivals {
   const { mine } = createHolders(clock);
   const readLastId = createLastIdReader(db);
-  const readIdsAfter = db.prepare<[], number>("select ids_after from job").pluck();
   const keepIds = db.prepare<[number]>("update job set ids_after = ?");
   const insert = db.prepare<[Omit<Announced, "rows"> & Pick<Arrival, "first" | "last"> & Holder]>(
     `insert into arriving (topic_id, topic, content_id, endpoint, first_id, last_id, host, pid, origin, boot, process_table,
@@ -59,27 +55,18 @@ export function createArrivals({ db, clock }: Pick<Job, "db" | "clock">): Arriva
      where topic_id = @topicId and first_id = @first and dropped = 0`,
   );
   const counts = db.prepare<[number], Arrived>(`select ${STATES.join(", ")} from arriving where topic_id = ?`);
-  // None that somebody else has taken since, or that a removed message had.
-  const giveBack = db.prepare<[Begun]>(
-    `update job set ids_after = @idsAfter where ids_after = @last and not exists (select 1 from message where id > @last)
-       and not exists (select 1 from removed where topic_id = @topicId)`,
-  );
   const remove = db.prepare<[number]>("delete from arriving where topic_id = ?");
   return {
     begin({ rows, ...list }) {
-      const idsAfter = readIdsAfter.get() ?? 0;
       const base = readLastId();
       const { topicId, contentId } = list;
       const ids = { first: base + 1, last: base + rows };
       insert.run({ ...list, ...ids, ...mine() });
       keepIds.run(ids.last);
-      return { topicId, contentId, ...ids, idsAfter };
+      return { topicId, contentId, ...ids };
     },
     goesOn: ({ topicId, first }) => renew.run({ topicId, first, ...mine() }).changes > 0,
-    end(arrival) {
-      giveBack.run(arrival);
-      remove.run(arrival.topicId);
-    },
+    end: ({ topicId }) => void remove.run(topicId),
     counts(arrival) {
       const found = counts.get(arrival.topicId);
       if (found === undefined) throw new Error("a list that is not on its way");
@@ -93,11 +80,11 @@ type Row = Pick<Arrival, "topicId" | "first" | "last"> & { dropped: 0 | 1 } & Ho
 const ROW = "select topic_id as topicId, first_id as first, last_id as last, * from arriving";
 
 /** Removes what is there of lists whose processes are dead. A signal leaves the rest to others. */
-export async function dropDeadArrivals(job: Job): Promise<void> {
+export async function dropDeadArrivals(job: Job, signal: AbortSignal): Promise<void> {
   const { isDead } = createHolders(job.clock);
   const isOver = (row: Row) => row.dropped === 1 || isDead(row);
   const found = job.db.prepare<[], Row>(`${ROW} order by topic_id`).all().filter(isOver);
-  for (const row of found) await dropArrival(job, row, createParts(job.waiting.signal, PART_SIZES), isOver);
+  for (const row of found) await dropArrival(job, row, createParts(signal, PART_SIZES), isOver);
 }
 
 /** The parts in which the process that put a list in removes it again. Only the second signal ends that. */

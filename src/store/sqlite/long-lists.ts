@@ -14,7 +14,7 @@
 import { createParts } from "../parts.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListCounts, ListTarget } from "../rows.ts";
-import { createArrivals, createOwnParts, type Arrival, type Begun, dropArrival } from "./arrivals.ts";
+import { createArrivals, createOwnParts, type Arrival, dropArrival } from "./arrivals.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { addIngest, addMessages, type ListRows, listRowsOf } from "./list-rows.ts";
 import type { ListTopics } from "./list-topics.ts";
@@ -53,7 +53,7 @@ export async function addToNewTopic(
 }
 
 interface Filling {
-  arrival: Begun;
+  arrival: Arrival;
   list: ListRows;
 }
 

@@ -17,5 +17,5 @@ export async function finishOthersWork(job: Job, signal: AbortSignal): Promise<v
       .filter(({ at }) => isAbandoned(at, clock.now()));
   for (const { id } of begun("cancelling_at")) await finishCancel(job, id, signal);
   for (const { id } of begun("moving_at")) await finishMove(job, id, signal);
-  await dropDeadArrivals(job);
+  await dropDeadArrivals(job, signal);
 }

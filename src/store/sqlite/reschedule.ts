@@ -46,7 +46,7 @@ export async function finishMove(job: Job, topicId: number, signal?: AbortSignal
 
 function begin({ db, clock }: Job, topic: string, when: Reschedule): Moving {
   const topicId = topicIdOf(db, topic);
-  const text = textOfMove({ ...when, last: createLastIdReader(db)() });
+  const text = textOfMove({ ...when, last: createLastIdReader(db)(), begunAt: clock.now() });
   const mark = db.prepare<[number | null, number, string, number]>(
     "update topic set not_before = ?, moving_at = ?, moving_to = ? where id = ? and cancelled_at is null",
   );
