@@ -1,4 +1,4 @@
-/** What commands say of paused topics. */
+/** What commands say of topics that are paused, or that somebody moves to another time. */
 import { count } from "../counted.ts";
 import { emptyRun, type Halt, type SendResult } from "../deliver/sender.ts";
 import { aboutTopic } from "./commands.ts";
@@ -10,13 +10,17 @@ import type { Context } from "./context.ts";
 /** What of the context the suggested commands need. */
 type Where = Pick<Context, "io" | "globals">;
 
+/** Whoever moves it may have died. */
+const MOVING_HINT = "run the same command again in a minute: what somebody left half moved is finished then";
+
 /** More paused topics than this are only counted. */
 const SHOWN = 10;
 
-/** Why nothing of a paused topic is sent, and how to go on; null: it is not paused, or there is none of this name. */
+/** Why nothing of a topic is sent that is paused or being moved, and how to go on; null: it is neither, or there is none of this name. */
 export async function pauseHalt(context: Where, store: Topics, topic: string): Promise<Halt | null> {
   const row = await store.topic(topic);
-  return row?.pausedAt == null ? null : haltOf(context, row);
+  if (row?.pausedAt != null) return haltOf(context, row);
+  return row?.movingAt == null ? null : { reason: `topic "${topic}" is being given another time`, hint: MOVING_HINT };
 }
 
 /** The result of a run that may not begin. */

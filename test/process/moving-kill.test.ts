@@ -135,6 +135,10 @@ it("kill -9 in the middle of a schedule --topic: the next process that opens the
   const half = await moved(path);
   expect(half).toMatchObject({ isLater: true, isMarked: true });
   expect(half.moved).toBeLessThan(PEOPLE);
+  expect(await run(folder, ["send", "--topic", "june", "--json"], { env: server.env })).toMatchObject({
+    code: 3,
+    json: { outcome: "halted", reason: expect.stringContaining("is being given another time") },
+  });
   await ageMarks(path);
   const { code, json } = await run(folder, ["send", "--topic", "june", "--json"], { env: server.env });
   expect(code).toBe(0);

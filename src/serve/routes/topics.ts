@@ -190,6 +190,7 @@ const NO_MAIL: Omit<TopicRow, "topic"> = {
   cancelledAt: null,
   pausedAt: null,
   pausedUntil: null,
+  movingAt: null,
   endpoint: null,
   calledAt: null,
   afreshAt: null,
