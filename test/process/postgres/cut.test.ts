@@ -26,6 +26,8 @@ async function sendThrough(
   const { code, stderr, json } = await sender.finished;
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(json.totals).toMatchObject({ total: people, pending: 0, in_doubt: 0 });
+  // What the worker held when the sender ended it may have to put back, and claim again.
+  await until(() => here.ses.received().length >= people, "a mail for everybody");
   await endWell([worker]);
   await expectAllSent(here, people);
   await expectNoQuarrel(here);
