@@ -7,7 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Database } from "../dist/store/sqlite/driver.js";
 import { withPostgres } from "./postgres-server.js";
-import { cli, machine, median, receiver, scratch, writeCampaign } from "./support.js";
+import { AWS_ENV, cli, machine, median, receiver, scratch, writeCampaign } from "./support.js";
 import { post, startServe } from "./serve-support.js";
 
 const CLI = fileURLToPath(new URL("../bin/ses-mail.js", import.meta.url));
@@ -234,11 +234,7 @@ function told(args, { env = {}, lines = Infinity } = {}) {
   const started = performance.now();
   const child = spawn("/usr/bin/env", ["time", "-f", "%M %U %S", process.execPath, CLI, ...args], {
     env: {
-      ...process.env,
-      AWS_EC2_METADATA_DISABLED: "true",
-      AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: "bench",
-      AWS_SECRET_ACCESS_KEY: "bench",
+      ...AWS_ENV,
       ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],

@@ -8,7 +8,7 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Database } from "../dist/store/sqlite/driver.js";
-import { cli, writeCampaign } from "./support.js";
+import { AWS_ENV, cli, writeCampaign } from "./support.js";
 
 const CLI = fileURLToPath(new URL("../bin/ses-mail.js", import.meta.url));
 const KEY = randomBytes(24).toString("hex");
@@ -24,11 +24,7 @@ export async function startServe(folder, args, { env = {}, core = null } = {}) {
   const child = spawn(command[0], command.slice(1), {
     cwd: folder,
     env: {
-      ...process.env,
-      AWS_EC2_METADATA_DISABLED: "true",
-      AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: "bench",
-      AWS_SECRET_ACCESS_KEY: "bench",
+      ...AWS_ENV,
       SES_MAIL_API_KEY: KEY,
       ...env,
     },

@@ -47,16 +47,21 @@ export async function writeCampaign(folder, count, { name = "campaign", htmlByte
   return csv;
 }
 
+/** The environment of a program that calls a receiver. */
+export const AWS_ENV = {
+  ...process.env,
+  AWS_EC2_METADATA_DISABLED: "true",
+  AWS_REGION: "us-east-1",
+  AWS_ACCESS_KEY_ID: "bench",
+  AWS_SECRET_ACCESS_KEY: "bench",
+};
+
 /** Runs the CLI; resolves as `timed` does. */
 export function cli(args, { env = {}, ...options } = {}) {
   return timed(process.execPath, [CLI, ...args], {
     ...options,
     env: {
-      ...process.env,
-      AWS_EC2_METADATA_DISABLED: "true",
-      AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: "bench",
-      AWS_SECRET_ACCESS_KEY: "bench",
+      ...AWS_ENV,
       ...env,
     },
   });
