@@ -160,7 +160,7 @@ const WITHOUT_CONTENT = [
   ["suppress", "list"],
   ["ingest-events", "dump"],
 ];
-// What is made of a content stays in a cache of limited size (compose/mail/shape.ts): about 2 kB a command here.
+// What is made of a content stays in a cache of limited size (compose/mail/shape.ts): 2 to 3 kB a command here.
 const WITH_CONTENT = [
   ["import", "june.csv"],
   ["preview", "june.csv"],
@@ -186,13 +186,20 @@ test.each([
     };
     await runAll(30);
     const before = await held();
-    await runAll(RUNS);
-    const after = await held();
+    let after = before;
+    let grown = Infinity;
+    // What warms up, V8's own data above all, grows once and at any time. What leaks grows every time.
+    for (let look = 0; look < 3 && grown >= RUNS * commands.length * bytes; look++) {
+      const { bytes: earlier } = after;
+      await runAll(RUNS);
+      after = await held();
+      grown = after.bytes - earlier;
+    }
     expect(listenersOn(io)).toEqual({ signal: 0, hardSignal: 0, stdout: 1, stderr: 1 });
     expect(after.resources).toEqual(before.resources);
     expect(after.files).toBeLessThanOrEqual(before.files);
     expect(after.listeners).toEqual(before.listeners);
-    expect(after.bytes - before.bytes).toBeLessThan(RUNS * commands.length * bytes);
+    expect(grown).toBeLessThan(RUNS * commands.length * bytes);
   },
   600_000,
 );
