@@ -135,6 +135,14 @@ export const sent = (claim: Held, sesMessageId = `ses-${idOf(claim)}`): Settleme
   topicId: claim?.topicId ?? 0,
   sesMessageId,
 });
+
+/** Sends what is due, at most a thousand messages. Resolves to the claims. */
+export async function sendAll(store: Store): Promise<Turn["claims"]> {
+  const { claims } = await turn(store, 1_000);
+  await settle(store, ...claims.map((claim) => sent(claim)));
+  return claims;
+}
+
 export const failed = (claim: Held, error = "refused"): Settlement => ({ kind: "failed", id: idOf(claim), error });
 export const inDoubt = (claim: Held, error = "no answer"): Settlement => ({
   kind: "in_doubt",

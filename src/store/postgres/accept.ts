@@ -3,10 +3,9 @@
  * the decisions are made here, one request after the other, and all that they come to is written at once. Nobody else writes
  * meanwhile, so what was read stays true.
  */
-import type { Occasion, Told } from "../accepting.ts";
+import type { Told } from "../accepting.ts";
 import { kindOf, NO_TOPIC } from "../../message.ts";
 import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
-import { topicTimes } from "../rules/due.ts";
 import { outcomeOf } from "../past.ts";
 import { priorityOf } from "../rules/priority.ts";
 import { fileOf } from "../via.ts";
@@ -207,10 +206,9 @@ async function acceptOne(batch: Batch, request: AcceptRequest): Promise<AcceptRe
   if (repeat && earlier) return repeated(earlier, repeat);
   const problems = topics.refusals(request);
   if (problems.length > 0) return { kind: "refused", problems };
-  const dueAt = topicTimes(messages);
   const setAside = await topics.setAside(request);
   const told: Told = { counts: { added: 0, duplicates: 0, suppressed: 0 }, ids: listOfIds(messages) };
-  for (const message of messages) addOnce(batch, message, { dueAt: dueAt.get(message.topic) ?? null, endpoint }, told);
+  for (const message of messages) addOnce(batch, message, endpoint, told);
   if (repeat) {
     const answer = { ...repeat, kept: { ...told, memo } };
     answers.set(keyOf(repeat), answer);
@@ -220,16 +218,16 @@ async function acceptOne(batch: Batch, request: AcceptRequest): Promise<AcceptRe
 }
 
 /** Adds a message of a request for its addresses, unless its uuid, or that of each address, is known. */
-function addOnce(batch: Batch, message: AcceptMessage, occasion: Occasion, told: Told): void {
+function addOnce(batch: Batch, message: AcceptMessage, endpoint: Endpoint, told: Told): void {
   const { uuids } = batch;
   const { uuid, emails } = message;
-  const known = knownNames(message, (name) => uuids.has(name, occasion.endpoint));
+  const known = knownNames(message, (name) => uuids.has(name, endpoint));
   if (known !== null) {
     // It makes no topic, either.
     for (const [at, email] of emails.entries()) noteKnown(batch, known(at), email.toLowerCase(), told);
     return;
   }
-  const { topic, rows } = add(batch, message, occasion, told);
+  const { topic, rows } = add(batch, message, endpoint, told);
   if (uuid !== null) uuids.keep(uuid, rows, topic.endpoint === "sandbox");
 }
 
@@ -241,14 +239,14 @@ function noteKnown({ uuids }: Batch, uuid: string, address: string, { counts, id
 function add(
   batch: Batch,
   message: AcceptMessage,
-  { dueAt, endpoint }: Occasion,
+  endpoint: Endpoint,
   told: Told,
 ): { topic: RequestTopic; rows: NewRow[] } {
   const { contents, topics, ids, uuids, tracking } = batch;
   const { topic: name, content, emails, data, notBefore, expiresIn } = message;
   const barred = batch.suppressed.get(message);
   const contentId = contents.use(content);
-  const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
+  const topic = topics.open(name ?? NO_TOPIC, contentId);
   if (track(topic, content)) tracking.add(topic);
   const standing = standingOf(topic, contentId);
   // Without a topic, only an address that the message names twice is a repeat.
@@ -295,6 +293,7 @@ function add(
   if (rows.length > 0) {
     const written = { topic, endpoint, contentId, ingestId, variant, priority, notBefore, expiresAt, expiresIn };
     batch.messages.push({ ...written, past, rows });
+    if (past === null) topics.retime(topic, rows.filter(({ suppressed }) => !suppressed).length, notBefore || null);
     noteReports(batch, message, rows);
     // Something of the topic left, so it belongs to that place.
     if (past !== null && past.calledAt !== null) {

@@ -2,6 +2,7 @@
 import { prioritySql } from "../common-sql.ts";
 import type { Kind } from "../../message.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
+import { timeWithSql } from "../rules/topic-time.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
@@ -72,19 +73,27 @@ export async function createTopic(
   ]);
 }
 
-/** Gives a topic that is there already what the list brings: its content, its time, and what its mail tracks. */
+/** Gives a topic that is there already what the list brings: its content, and what its mail tracks. */
 export async function updateTopic(
   tx: Tx,
   topic: TopicRecord,
-  { content, notBefore }: ListTarget,
+  { content }: ListTarget,
   contentId: number,
 ): Promise<void> {
   const writes: Promise<unknown>[] = [];
   if (track(topic, content)) writes.push(writeTracking(tx, [topic]));
   if (topic.contentId !== contentId) writes.push(replaceContent(tx, topic, contentId));
-  if (notBefore !== null)
-    writes.push(tx.run("update sm.topic set not_before = $1 where id = $2", [notBefore, topic.id]));
   await Promise.all(writes);
+}
+
+/** Notes when the topic is due, before mail of the list is counted in it. */
+export function retimeTopic(tx: Tx, topicId: number, { notBefore }: ListTarget): Promise<number> {
+  const time = timeWithSql("c.pending + c.sending", "t.not_before", "$2::bigint");
+  return tx.run(
+    `update sm.topic t set not_before = ${time} from sm.topic_count c
+     where t.id = $1 and c.topic_id = t.id and t.not_before is distinct from ${time}`,
+    [topicId, notBefore],
+  );
 }
 
 /** So many ids one statement looks at. */

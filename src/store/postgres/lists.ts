@@ -30,7 +30,7 @@ import { findContent, keepContent, keepContentAs, written } from "./contents.ts"
 import { turnTo } from "./endpoints.ts";
 import { forecast } from "./forecast.ts";
 import { type Filled, fill, type Reserved, suppressLate } from "./list-rows.ts";
-import { admittedTopic, createTopic, updateTopic } from "./list-topics.ts";
+import { admittedTopic, createTopic, retimeTopic, updateTopic } from "./list-topics.ts";
 import { notify } from "./notify.ts";
 import { reserveMessageIds } from "./numbering.ts";
 import { createStagedRows, type StagedRows } from "./staged-rows.ts";
@@ -110,6 +110,7 @@ async function finish(
   if (added === 0) return { added: 0, duplicates: count, suppressed: 0 };
   const late = await suppressLate(tx, filled, target, filled.since, FEW);
   const suppressed = filled.suppressed + late;
+  if (added > suppressed) await retimeTopic(tx, topicId, target);
   const counters = createCounters();
   if (target.endpoint === "sandbox") await turnTo(tx, counters, [topicId], "sandbox");
   counters.add(topicId, "pending", added - suppressed);

@@ -2,6 +2,7 @@
 import { type Admission, admit, type AdmittingTopic, NEW_TOPIC } from "../rules/admit.ts";
 import type { AcceptRequest, Endpoint, RefusedMessage, SetAside } from "../rows.ts";
 import { NO_TOPIC } from "../../message.ts";
+import { type TimedTopic, timeWith, UNTIMED } from "../rules/topic-time.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
 import type { Tx } from "./transaction.ts";
 import type { TrackedTopic } from "./tracked-topics.ts";
@@ -10,11 +11,9 @@ import type { TrackedTopic } from "./tracked-topics.ts";
 const MOST_CHARACTERS = 100;
 
 /** A topic of the batch. A new one has the id 0 until it is written. */
-export interface RequestTopic extends AdmittingTopic, TrackedTopic {
+export interface RequestTopic extends AdmittingTopic, TrackedTopic, TimedTopic {
   name: string;
   contentId: number;
-  /** When a new one is due; null: at once. */
-  notBefore: number | null;
   /** By content id: the messages with this content in it, by `mailKey`. */
   taken: Map<number, Map<string, number>>;
 }
@@ -34,8 +33,10 @@ export interface RequestTopics {
    */
   setAside(request: AcceptRequest): Promise<SetAside[]>;
   /** The topic of this name. A new one, with this content as its own, when there is none. */
-  open(name: string, contentId: number, dueAt: number | null): RequestTopic;
-  /** Writes new names and new topics, which get their ids. */
+  open(name: string, contentId: number): RequestTopic;
+  /** Notes that so many messages were added that wait until `notBefore` (ms since the epoch); null: they do not wait. */
+  retime(topic: RequestTopic, added: number, notBefore: number | null): void;
+  /** Writes new names and times, and new topics, which get their ids. */
   write(): Promise<void>;
 }
 
@@ -43,7 +44,7 @@ export interface RequestTopics {
 export async function readRequestTopics(tx: Tx, names: readonly string[]): Promise<RequestTopics> {
   const rows = await tx.query<Omit<RequestTopic, "taken">>(
     `select t.id, t.name, t.content_id as "contentId", t.not_before as "notBefore", ${ADMITTING},
-       t.tracks_opens as "tracksOpens", t.tracks_clicks as "tracksClicks"
+       t.tracks_opens as "tracksOpens", t.tracks_clicks as "tracksClicks", c.pending + c.sending as waits
      from ${TOPIC} where t.name = any($1::text[])`,
     [names],
   );
@@ -57,6 +58,7 @@ function requestTopics(tx: Tx, read: readonly RequestTopic[]): RequestTopics {
   const topics = new Map(read.map((topic) => [topic.name, topic]));
   const ids = new Map(read.map((topic) => [topic.id, topic]));
   const renamed = new Set<RequestTopic>();
+  const retimed = new Set<RequestTopic>();
   const made: RequestTopic[] = [];
   const admission = (name: string, endpoint: Endpoint): Admission =>
     admit(topics.get(name), { adds: true, endpoint, content: null });
@@ -87,19 +89,28 @@ function requestTopics(tx: Tx, read: readonly RequestTopic[]): RequestTopics {
       }
       return moved;
     },
-    open(name, contentId, dueAt) {
+    open(name, contentId) {
       const found = topics.get(name);
       if (found) return found;
       const tracks = { tracksOpens: false, tracksClicks: false };
-      const topic = { id: 0, name, contentId, notBefore: dueAt, ...NEW_TOPIC, ...tracks, taken: new Map() };
+      const topic = { id: 0, name, contentId, ...NEW_TOPIC, ...UNTIMED, ...tracks, taken: new Map() };
       topics.set(name, topic);
       made.push(topic);
       return topic;
     },
+    retime(topic, added, notBefore) {
+      if (added === 0) return;
+      const time = timeWith(topic, notBefore);
+      topic.waits += added;
+      if (time === topic.notBefore) return;
+      topic.notBefore = time;
+      if (topic.id !== 0) retimed.add(topic);
+    },
     async write() {
-      await Promise.all(
-        Array.from(renamed, ({ id, name }) => tx.run("update sm.topic set name = $1 where id = $2", [name, id])),
-      );
+      await Promise.all([
+        ...Array.from(renamed, ({ id, name }) => tx.run("update sm.topic set name = $1 where id = $2", [name, id])),
+        ...(retimed.size > 0 ? [writeTimes(tx, [...retimed])] : []),
+      ]);
       if (made.length > 0) await insertTopics(tx, made);
     },
   };
@@ -114,6 +125,14 @@ async function nameOfRehearsal(name: string, isTaken: (name: string) => Promise<
       .join("")}${ending}`;
     if (!(await isTaken(candidate))) return candidate;
   }
+}
+
+function writeTimes(tx: Tx, topics: readonly RequestTopic[]): Promise<number> {
+  return tx.run(
+    `update sm.topic t set not_before = w.not_before
+     from unnest($1::bigint[], $2::bigint[]) w (id, not_before) where t.id = w.id`,
+    [topics.map(({ id }) => id), topics.map(({ notBefore }) => notBefore)],
+  );
 }
 
 /** In the order in which the requests named them. */

@@ -11,8 +11,6 @@
  * whole milliseconds since the epoch.
  */
 
-import { NO_TOPIC } from "../../message.ts";
-
 /** Subtracted from an instant, it makes the wait of a message that was due at once. */
 export const UNSCHEDULED = Number.MAX_SAFE_INTEGER;
 /** Subtracted from an instant, it makes the wait of a scheduled message. Instants are far below it. */
@@ -68,23 +66,6 @@ export function laterSpans({ wall, steady }: Now): Span[] {
     [steady + 1 - UNSCHEDULED, -SCHEDULED - 1],
     [steady + 1 - SCHEDULED, -1],
   ];
-}
-
-/**
- * The time that each new topic of a request gets: that of its earliest message, or null when one of them goes at once. Messages
- * without a topic give none.
- */
-export function topicTimes(
-  messages: readonly { topic: string | null; notBefore: number; past?: object }[],
-): Map<string | null, number | null> {
-  const times = new Map<string | null, number | null>();
-  for (const { topic, notBefore, past } of messages) {
-    if (past !== undefined) continue;
-    const known = times.get(topic);
-    if (topic === null || topic === NO_TOPIC || notBefore === 0 || known === null) times.set(topic, null);
-    else times.set(topic, Math.min(known ?? notBefore, notBefore));
-  }
-  return times;
 }
 
 /** The earliest scheduled instant that is not too late. */

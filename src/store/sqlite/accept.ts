@@ -1,5 +1,5 @@
 /** Puts requests for mail into the job file. */
-import type { Occasion, Told } from "../accepting.ts";
+import type { Told } from "../accepting.ts";
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
@@ -16,7 +16,7 @@ import { NEXT_TOPIC } from "./topic-ids.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic, NEW_TOPIC } from "../rules/admit.ts";
 import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
-import { topicTimes } from "../rules/due.ts";
+import { type TimedTopic, timeWith, UNTIMED } from "../rules/topic-time.ts";
 import { type Outcome, outcomeOf } from "../past.ts";
 import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
@@ -45,11 +45,9 @@ export function createInbox(job: Job): Inbox {
     if (earlier) return earlier;
     const problems = topics.refusals(request);
     if (problems.length > 0) return { kind: "refused", problems };
-    const dueAt = topicTimes(request.messages);
     const setAside = topics.setAside(request);
     const told: Told = { counts: { added: 0, duplicates: 0, suppressed: 0 }, ids: listOfIds(request.messages) };
-    for (const message of request.messages)
-      adder.add(message, { dueAt: dueAt.get(message.topic) ?? null, endpoint: request.endpoint }, told);
+    for (const message of request.messages) adder.add(message, request.endpoint, told);
     if (request.repeat) answers.keep(request.repeat, { ...told, memo: request.memo });
     return { kind: "stored", ...told, ...(setAside.length > 0 && { setAside }) };
   };
@@ -81,7 +79,7 @@ export function createInbox(job: Job): Inbox {
   };
 }
 
-interface Topic extends AdmittingTopic, TrackedTopic {
+interface Topic extends AdmittingTopic, TrackedTopic, TimedTopic {
   name: string;
   contentId: number;
 }
@@ -89,12 +87,13 @@ interface Topic extends AdmittingTopic, TrackedTopic {
 /** The topics that requests go to. Each is read once in a transaction. */
 function createRequestTopics(db: Connection, clock: Clock) {
   const read = db.prepare<[string], Topic>(
-    `select id, name, content_id as contentId, ${ADMITTING}, tracks_opens as tracksOpens, tracks_clicks as tracksClicks
+    `select id, name, content_id as contentId, ${ADMITTING}, tracks_opens as tracksOpens, tracks_clicks as tracksClicks,
+       not_before as notBefore, pending + sending as waits
      from topic where name = ?`,
   );
   const rename = db.prepare<[string, number]>("update topic set name = ? where id = ?");
-  const insert = db.prepare<[string, number, number, number | null]>(
-    `insert into topic (id, name, content_id, created_at, not_before) values (${NEXT_TOPIC}, ?, ?, ?, ?)`,
+  const insert = db.prepare<[string, number, number]>(
+    `insert into topic (id, name, content_id, created_at) values (${NEXT_TOPIC}, ?, ?, ?)`,
   );
   const known = new Map<string, Topic>();
   const find = (name: string): Topic | undefined => {
@@ -143,11 +142,11 @@ function createRequestTopics(db: Connection, clock: Clock) {
       });
     },
     /** The topic of this name. Makes it, with this content as its own, when there is none. */
-    open(name: string, contentId: number, dueAt: number | null): Topic {
+    open(name: string, contentId: number): Topic {
       const found = find(name);
       if (found) return found;
-      const id = Number(insert.run(name, contentId, clock.now(), dueAt).lastInsertRowid);
-      const topic: Topic = { id, name, contentId, ...NEW_TOPIC, tracksOpens: 0, tracksClicks: 0 };
+      const id = Number(insert.run(name, contentId, clock.now()).lastInsertRowid);
+      const topic: Topic = { id, name, contentId, ...NEW_TOPIC, ...UNTIMED, tracksOpens: 0, tracksClicks: 0 };
       known.set(name, topic);
       return topic;
     },
@@ -167,7 +166,7 @@ interface MessageAdder {
   /** To be called when a transaction begins. */
   begin(): void;
   /** Adds one message for all its addresses, and notes in `told` what it did. */
-  add(message: AcceptMessage, occasion: Occasion, told: Told): void;
+  add(message: AcceptMessage, endpoint: Endpoint, told: Told): void;
 }
 
 /** Makes what adds messages. */
@@ -197,10 +196,10 @@ function createMessageAdder(
     told.ids?.push(uuids.messageTo(uuid, address));
   };
 
-  const addAll = (message: AcceptMessage, { dueAt, endpoint }: Occasion, told: Told) => {
+  const addAll = (message: AcceptMessage, endpoint: Endpoint, told: Told) => {
     const { topic: name, content, emails, data, uuids: names } = message;
     const { id: contentId, hash } = keep(content);
-    const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
+    const topic = topics.open(name ?? NO_TOPIC, contentId);
     const { id: topicId } = topic;
     noteTracking(topic, content);
     const audience = recipients.audienceOf(topic, { id: contentId, hash });
@@ -230,19 +229,19 @@ function createMessageAdder(
       if (message.reports) reports.note(message.reports, messageId, state);
       added.set(state, (added.get(state) ?? 0) + 1);
     }
-    count(added, { topic, past, endpoint, now }, told);
+    count(added, { topic, notBefore: message.notBefore || null, past, endpoint, now }, told);
   };
 
-  const add = (message: AcceptMessage, occasion: Occasion, told: Told) => {
+  const add = (message: AcceptMessage, endpoint: Endpoint, told: Told) => {
     const { uuid, emails } = message;
-    const known = knownNames(message, (name) => uuids.has(name, occasion.endpoint));
+    const known = knownNames(message, (name) => uuids.has(name, endpoint));
     if (known !== null) {
       // It makes no topic, either.
       for (const [at, email] of emails.entries()) noteKnown(known(at), email.toLowerCase(), told);
       return;
     }
     const firstId = ids.next();
-    addAll(message, occasion, told);
+    addAll(message, endpoint, told);
     if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? { first: firstId, last: ids.next() - 1 } : null);
   };
 
@@ -307,6 +306,8 @@ function createInserter(db: Connection): (message: AcceptMessage, common: Common
 /** Where rows were added, and what had become of them. */
 interface Added {
   topic: Topic;
+  /** When they are due; null: at once. */
+  notBefore: number | null;
   past: Outcome | null;
   endpoint: Endpoint;
   now: number;
@@ -318,7 +319,12 @@ function createCounter(
   counters: Counters,
 ): (added: ReadonlyMap<State, number>, to: Added, told: Told) => void {
   const endpoints = createEndpoints(db, counters);
-  return (added, { topic, past, endpoint, now }, told) => {
+  const retime = db.prepare<[number | null, number]>("update topic set not_before = ? where id = ?");
+  return (added, { topic, notBefore, past, endpoint, now }, told) => {
+    const pending = added.get("pending") ?? 0;
+    const time = pending === 0 ? topic.notBefore : timeWith(topic, notBefore);
+    if (time !== topic.notBefore) retime.run((topic.notBefore = time), topic.id);
+    topic.waits += pending;
     for (const [state, count] of added) {
       counters.add(topic.id, state, count);
       told.counts[state === "suppressed" ? "suppressed" : "added"] += count;

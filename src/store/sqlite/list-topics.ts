@@ -6,6 +6,7 @@ import type { Connection } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
 import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
+import { timeWithSql } from "../rules/topic-time.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import { createCounters } from "./state-counters.ts";
@@ -38,6 +39,8 @@ export interface ListTopics {
    * TopicRefusedError when the topic may not take the list.
    */
   open(target: ListTarget): TopicPlace;
+  /** Notes when the topic is due now that mail of the list is about to be counted in it. To be called in a transaction. */
+  retime(target: ListTarget, topicId: number): void;
 }
 
 /** The ids of a topic and its content. */
@@ -85,7 +88,13 @@ export function createListTopics(db: Connection, clock: Clock): ListTopics {
     noteTracking({ id: topicId, tracksOpens: 0, tracksClicks: 0 }, content);
   };
 
+  const time = timeWithSql("pending + sending", "not_before", "@notBefore");
+  const retime = db.prepare<[{ topicId: number; notBefore: number | null }]>(
+    `update topic set not_before = ${time} where id = @topicId and not_before is not ${time}`,
+  );
+
   return {
+    retime: ({ notBefore }, topicId) => void retime.run({ topicId, notBefore }),
     check: (target) => void admitted(target),
     isNew: (target) => admitted(target) === undefined,
     reserve,
@@ -100,8 +109,6 @@ export function createListTopics(db: Connection, clock: Clock): ListTopics {
       const contentId = contents.store(target.content);
       noteTracking(topic, target.content);
       if (topic.contentId !== contentId) replaceContent(db, topic, contentId);
-      if (target.notBefore !== null)
-        db.prepare("update topic set not_before = ? where id = ?").run(target.notBefore, topic.id);
       return { topicId: topic.id, contentId };
     },
   };

@@ -2,7 +2,7 @@
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./state-counters.ts";
-import { createListTopics, type ListTopic, type TopicPlace } from "./list-topics.ts";
+import { createListTopics, type ListTopic, type ListTopics } from "./list-topics.ts";
 import { addIngest, addMessages, IS_SUPPRESSED, listRowsOf, type Stoppable, stoppable } from "./list-rows.ts";
 import { addToNewTopic } from "./long-lists.ts";
 import { createLastIdReader } from "./numbering.ts";
@@ -20,7 +20,7 @@ const MANY = 10_000;
 export function createLists(job: Job): Lists {
   const { db, clock } = job;
   const topics = createListTopics(db, clock);
-  const merge = createMerge(db, clock, topics.open);
+  const merge = createMerge(db, clock, topics);
 
   return {
     async stage(): Promise<Staging> {
@@ -56,11 +56,11 @@ async function unknownOf(db: Connection, rows: StagedRows, { topic }: ListTarget
 function createMerge(
   db: Connection,
   clock: Clock,
-  open: (target: ListTarget) => TopicPlace,
+  topics: Pick<ListTopics, "open" | "retime">,
 ): (target: ListTarget, rows: StagedRows, few: Source) => ListCounts {
   const readLastId = createLastIdReader(db);
   return (target, rows, few) => {
-    const place = open(target);
+    const place = topics.open(target);
     const { topicId } = place;
     const base = readLastId();
     const { count: staged } = rows;
@@ -79,6 +79,7 @@ function createMerge(
     if (added < staged)
       db.prepare("update ingest set last_id = (select max(id) from message) where id = ?").run(ingestId);
     const counts = { added: added - suppressed, duplicates: staged - added, suppressed };
+    if (counts.added > 0) topics.retime(target, topicId);
     count(db, topicId, counts);
     return counts;
   };

@@ -7,6 +7,7 @@ import {
   ingest,
   refusalOf,
   refusalsOf,
+  sendAll,
   sent,
   settle,
   states,
@@ -391,6 +392,37 @@ function storing(prepare: Prepare): void {
     ]);
     clock.pass(1_000);
     expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["a@x.example", "c@x.example"]);
+  });
+
+  it("a topic is due with the earliest of what waits, whatever is posted to it", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const at = clock.now();
+    const post = (...afters: number[]) =>
+      accept(
+        store,
+        afters.map((after) =>
+          message([`p${after}@x.example`], { topic: "plan", notBefore: after === 0 ? 0 : at + after }),
+        ),
+      );
+    const dueIn = async () => {
+      const { notBefore = 0 } = (await store.topic("plan")) ?? {};
+      return notBefore === null ? null : notBefore - at;
+    };
+    await post(9_000, 5_000, 7_000);
+    expect(await dueIn(), "of the first request").toBe(5_000);
+    await post(8_000);
+    expect(await dueIn(), "of a later one").toBe(5_000);
+    await post(5_000, 3_000);
+    expect(await dueIn(), "of an earlier one").toBe(3_000);
+    await post(3_000, 1_000, 0);
+    expect(await dueIn(), "of one that goes at once").toBeNull();
+    await post(2_000);
+    expect(await dueIn()).toBeNull();
+    clock.pass(9_000);
+    await sendAll(store);
+    await post(40_000);
+    expect(await dueIn(), "when nothing waits for the old time").toBe(40_000);
   });
 
   it("suppressed addresses become suppressed messages, now and when they wait in any topic with any content", async () => {

@@ -10,6 +10,7 @@ import {
   ingest,
   messagesOf,
   refusalOf,
+  sendAll,
   sent,
   settle,
   states,
@@ -295,8 +296,38 @@ export function lists(prepare: Prepare): void {
         clock.pass(email === "p1@x.example" ? 1_000 : 2_000);
         expect((await turn(store, 9)).claims.map((claim) => claim.email)).toEqual([email]);
       }
-      await ingest(store, ["at-once@x.example"]);
-      expect((await store.topic("june"))?.notBefore).toBe(at + 1_000);
+    });
+
+    it("a topic is due with the earliest of what waits, whatever lists come", async () => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      const at = clock.now();
+      const add = (email: string, after: number | null) =>
+        addList(store, [{ ...row(email), notBefore: after === null ? 0 : at + after }], {
+          notBefore: after === null ? null : at + after,
+        });
+      const dueIn = async () => {
+        const { notBefore = 0 } = (await store.topic("june")) ?? {};
+        return notBefore === null ? null : notBefore - at;
+      };
+      await add("ann@x.example", 5_000);
+      await add("ann@x.example", 1_000);
+      expect(await dueIn(), "of a list that adds nobody").toBe(5_000);
+      await add("bob@x.example", 9_000);
+      expect(await dueIn(), "of a later one").toBe(5_000);
+      await add("eve@x.example", 3_000);
+      expect(await dueIn(), "of an earlier one").toBe(3_000);
+      await add("dan@x.example", null);
+      expect(await dueIn(), "of one that goes at once").toBeNull();
+      await add("joe@x.example", 3_000);
+      expect(await dueIn()).toBeNull();
+      await store.suppress([{ address: "sue@x.example", reason: "bounce", source: "test" }]);
+      clock.pass(9_000);
+      await sendAll(store);
+      await add("sue@x.example", 20_000);
+      expect(await dueIn(), "of somebody who is suppressed").toBeNull();
+      await add("kim@x.example", 20_000);
+      expect(await dueIn(), "when nothing waits for the old time").toBe(20_000);
     });
 
     it("a new content is for what was not sent: what may have arrived keeps the one it was sent with", async () => {

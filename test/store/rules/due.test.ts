@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { NO_TOPIC } from "../../../src/message.ts";
 import {
   dueSpans,
   laterSpans,
   lateSpans,
   SCHEDULED,
   type Span,
-  topicTimes,
   UNSCHEDULED,
   waitMs,
   waitUntil,
@@ -80,15 +78,4 @@ describe("when a message may go", () => {
     const spans = [...dueSpans(1_000, at), ...lateSpans(1_000, at), ...laterSpans(at)].toSorted(([a], [b]) => a - b);
     for (const [index, [from]] of spans.entries()) expect(from).toBeGreaterThan(spans[index - 1]?.[1] ?? -Infinity);
   });
-});
-
-it("a topic is due with the earliest of its messages, and at once when one of them is; without a topic there is no time", () => {
-  const of = (topic: string | null, notBefore: number) => ({ topic, notBefore });
-  const messages = [of("a", 9), of("a", 5), of("b", 7), of("b", 0), of("b", 3), of(null, 4), of(NO_TOPIC, 4)];
-  expect([...topicTimes(messages)]).toEqual([
-    ["a", 5],
-    ["b", null],
-    [null, null],
-    [NO_TOPIC, null],
-  ]);
 });
