@@ -3,13 +3,14 @@ import { createServer } from "node:http";
 import process from "node:process";
 
 // `watch`: addresses that begin with it are remembered with the instant (ms since the epoch) of their call. `firstOnly`: of the accepted
-// calls only the first is remembered, because there will be millions.
+// calls only the first is remembered, because there will be millions. `keepsMails`: of each accepted call its address, tags and id.
 const {
   allowed = Infinity,
   latencyMs = 0,
   rate = 1_000_000,
   watch = null,
   firstOnly = false,
+  keepsMails = false,
 } = JSON.parse(process.argv[2] ?? "{}");
 const ACCOUNT = JSON.stringify({
   SendQuota: { Max24HourSend: -1, MaxSendRate: rate, SentLast24Hours: 0 },
@@ -23,12 +24,13 @@ let accepted = [];
 let throttled = [];
 let lastSecond = [];
 let watched = [];
+let mails = [];
 let count = 0;
 
 createServer((request, response) => {
   const at = performance.now();
-  if (watch === null) request.resume();
-  else lookInto(request, at);
+  const mail = watch === null && !keepsMails ? null : lookInto(request, at);
+  if (mail === null) request.resume();
   request.on("end", () => {
     if (request.method === "GET") return response.end(ACCOUNT);
     lastSecond = allowed === Infinity ? lastSecond : lastSecond.filter((instant) => instant > at - 1000);
@@ -39,7 +41,9 @@ createServer((request, response) => {
     }
     if (!firstOnly || accepted.length === 0) accepted.push(at);
     if (allowed !== Infinity) lastSecond.push(at);
-    const answer = () => response.end(`{"MessageId":"${PREFIX}${String(++count).padStart(12, "0")}-000000"}`);
+    const sesId = `${PREFIX}${String(++count).padStart(12, "0")}-000000`;
+    const answer = () => response.end(`{"MessageId":"${sesId}"}`);
+    if (keepsMails) mails.push(Object.assign(mail, { sesId }));
     if (latencyMs > 0) setTimeout(answer, latencyMs);
     else answer();
   });
@@ -48,18 +52,26 @@ createServer((request, response) => {
   process.send({ port: this.address().port });
 });
 
+/** Returns what is filled with the request's address and tags before its end is told. */
 function lookInto(request, at) {
+  const mail = {};
   let body = "";
   request.on("data", (chunk) => (body += chunk));
   request.on("end", () => {
     const [, address] = /"ToAddresses":\["([^"]*)"/.exec(body) ?? [];
-    if (address?.startsWith(watch)) watched.push([address, performance.timeOrigin + at]);
+    if (watch !== null && address?.startsWith(watch)) watched.push([address, performance.timeOrigin + at]);
+    mail.address = address;
+    const tags = body.matchAll(/{"Name":"([^"]*)","Value":"([^"]*)"}/g);
+    mail.tags = Object.fromEntries(Array.from(tags, ([, name, value]) => [name, value]));
   });
+  return mail;
 }
 
-process.on("message", () => {
+process.on("message", (question) => {
+  if (question === "count") return process.send({ count });
   const firstAt = accepted.length === 0 ? null : performance.timeOrigin + accepted[0];
-  process.send({ accepted, throttled, watched, firstAt });
+  process.send({ accepted, throttled, watched, firstAt, mails });
+  mails = [];
   watched = [];
   accepted = [];
   throttled = [];

@@ -67,6 +67,11 @@ export function cli(args, { env = {}, ...options } = {}) {
   });
 }
 
+/** Starts the CLI; to be killed. Its output is not read. */
+export function startCli(args, env) {
+  return spawn(process.execPath, [CLI, ...args], { stdio: "ignore", env: { ...AWS_ENV, ...env } });
+}
+
 /**
  * Runs a program with `input` on stdin; resolves to its JSON answer, exit code, whole-process seconds (wall and CPU) and peak memory
  * (MB). `drops`: what it prints is read and not kept.
@@ -143,8 +148,13 @@ export async function receiver(options = {}) {
     });
   return {
     url: `http://127.0.0.1:${port}`,
-    /** Instants (ms) of every accepted call since the last `take`, and of every throttled one; when the first was accepted (ms since the epoch). */
+    /**
+     * Instants (ms) of every accepted call since the last `take`, and of every throttled one; when the first was accepted (ms since the
+     * epoch); the mails, where they are kept.
+     */
     take: () => ask("take"),
+    /** How many calls were accepted so far. */
+    count: async () => (await ask("count")).count,
     stop: () => child.kill(),
   };
 }

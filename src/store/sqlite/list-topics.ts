@@ -44,7 +44,7 @@ export interface ListTopics {
 }
 
 /** The ids of a topic and its content. */
-export interface TopicPlace {
+interface TopicPlace {
   topicId: number;
   contentId: number;
 }
