@@ -19,8 +19,7 @@ const SHOWN = 10;
 /** Why nothing of a topic is sent that is paused or being moved, and how to go on; null: it is neither, or there is none of this name. */
 export async function pauseHalt(context: Where, store: Topics, topic: string): Promise<Halt | null> {
   const row = await store.topic(topic);
-  if (row?.pausedAt != null) return haltOf(context, row);
-  return row?.movingAt == null ? null : { reason: `topic "${topic}" is being given another time`, hint: MOVING_HINT };
+  return row === null || (row.pausedAt === null && row.movingAt === null) ? null : haltOf(context, row);
 }
 
 /** The result of a run that may not begin. */
@@ -44,16 +43,23 @@ export async function unlessPaused(
   return { ...result, outcome: "halted", ...halt };
 }
 
-/** Names on stderr the paused topics with mail for this endpoint that waits; nothing with `--quiet`. */
-export async function tellPaused(context: Context, store: Topics, endpoint: TopicRow["endpoint"]): Promise<void> {
-  const waiting = (await store.paused()).filter(
-    (row) => row.pending > 0 && (row.endpoint === null || row.endpoint === endpoint),
-  );
-  for (const row of waiting.slice(0, SHOWN)) {
-    const { reason, hint } = haltOf(context, row);
-    context.terminal.info(`Left out: ${reason}, ${waitText(row.pending)}; ${hint}`);
+/** Names on stderr the topics with mail for this endpoint that waits because they are paused or being moved; nothing with `--quiet`. */
+export async function tellLeftOut(context: Context, store: Topics, endpoint: TopicRow["endpoint"]): Promise<void> {
+  const paused = await store.paused();
+  const moving = (await store.moving()).filter(({ pausedAt }) => pausedAt === null);
+  for (const [rows, what] of [
+    [paused, "more paused topics"],
+    [moving, "more topics that are being given another time"],
+  ] as const) {
+    const waiting = rows.filter(
+      (row) => row.pending > 0 && row.cancelledAt === null && (row.endpoint === null || row.endpoint === endpoint),
+    );
+    for (const row of waiting.slice(0, SHOWN)) {
+      const { reason, hint } = haltOf(context, row);
+      context.terminal.info(`Left out: ${reason}, ${waitText(row.pending)}; ${hint}`);
+    }
+    if (waiting.length > SHOWN) context.terminal.info(`… and ${waiting.length - SHOWN} ${what}.`);
   }
-  if (waiting.length > SHOWN) context.terminal.info(`… and ${waiting.length - SHOWN} more paused topics.`);
 }
 
 /** Says on stderr, after a command has given a topic mail to send, that it is paused; nothing when it is not. */
@@ -72,7 +78,9 @@ export function resumeCommand(context: Where, topic: string): string {
   return aboutTopic(context, "resume", topic);
 }
 
-function haltOf(context: Where, { topic, pausedUntil }: TopicRow): Halt & { hint: string } {
+/** Of a topic that is paused, else being moved. */
+function haltOf(context: Where, { topic, pausedAt, pausedUntil }: TopicRow): Halt & { hint: string } {
+  if (pausedAt === null) return { reason: `topic "${topic}" is being given another time`, hint: MOVING_HINT };
   const until = pausedUntil === null ? "" : ` until ${localWhen(pausedUntil, context.io.clock.now())}`;
   return { reason: `topic "${topic}" is paused${until}`, hint: `resume it with: ${resumeCommand(context, topic)}` };
 }

@@ -14,7 +14,7 @@ import { OUTBOX } from "./endpoint.ts";
 import { EXIT, exitCodeOf } from "../errors.ts";
 import type { ListAnswer } from "./list-facts.ts";
 import type { Totals } from "../message.ts";
-import { tellPaused } from "./paused.ts";
+import { tellLeftOut } from "./paused.ts";
 import { nothingLine, type SendPlan } from "./send-plan.ts";
 import type { Rehearsal } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
@@ -75,7 +75,7 @@ export async function answerRun(
   if (result.run.expired > 0) terminal.warn(expiredLine(context, scope.topic, result.run.expired));
   if (scope.endpoint === "sandbox" && result.run.sent > 0)
     terminal.info(whereToLook(context, scope.topic, facts.outbox ?? OUTBOX));
-  if (scope.topic === null) await tellPaused(context, facts.store, scope.endpoint);
+  if (scope.topic === null) await tellLeftOut(context, facts.store, scope.endpoint);
   return code;
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { addresses, writeCampaign } from "../support/campaign.ts";
 import { noTrace, totals, undated } from "../support/expected.ts";
+import { inJob } from "../support/job.ts";
 import { ahead, run, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";
 
@@ -140,6 +141,28 @@ describe("send and a paused topic", () => {
     expect(server.received()).toHaveLength(3);
     const quiet = await call("send", "--quiet");
     expect(quiet).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  });
+
+  it("of everything: topics that are half moved to another time are named, too, a paused one once, exit 0", async () => {
+    const { call, file, folder, server } = await desk();
+    for (const topic of ["moving", "both", "open", "rehearsed"]) await call("import", file, "--topic", topic);
+    await call("pause", "both");
+    // As `schedule --topic` leaves a topic when it is killed.
+    await inJob(
+      join(folder, "ses-mail.db"),
+      `update sm.topic set moving_at = ${Date.now()}, moving_to = '{"notBefore":0,"times":null,"last":0,"begunAt":0}' where name <> 'open';
+       update sm.topic set endpoint = 'sandbox' where name = 'rehearsed'`,
+    );
+    const result = await call("send", "--rate", "100");
+    expect(result.code).toBe(0);
+    expect(result.stderr.match(/Left out: .*$/gm)).toEqual([
+      'Left out: topic "both" is paused, 3 messages wait; resume it with: ses-mail resume both',
+      expect.stringMatching(
+        /^Left out: topic "moving" is being given another time, 3 messages wait; run the same command again in a minute/,
+      ),
+    ]);
+    expect(server.received()).toHaveLength(3);
+    expect((await call("send", "--quiet")).stderr).not.toContain("Left out");
   });
 
   it("a timed pause ends by itself; until then its end is when the next messages are due", async () => {

@@ -13,7 +13,7 @@ import { isStorable, topicIdOf } from "./topic-ids.ts";
 
 type TopicReader = Pick<
   Topics,
-  "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "paused" | "topic" | "columns"
+  "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "paused" | "moving" | "topic" | "columns"
 >;
 
 const TOTAL = STATES.map((state) => `c.${state}`).join(" + ");
@@ -53,6 +53,7 @@ export function createTopicReader(job: Job): TopicReader {
     topic: (name) => topicRow(ask, name, job.time.now().wall),
     paused: () =>
       rows("where t.paused_at is not null and (t.paused_until is null or t.paused_until > $1) order by t.id"),
+    moving: () => rows("where t.moving_at is not null order by t.id"),
     async columns(topic) {
       const lists = await ask<{ columns: string }>(
         "select columns from sm.ingest where topic_id = $1 group by columns order by min(id)",

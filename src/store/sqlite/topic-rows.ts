@@ -9,7 +9,7 @@ import { createTopicPages } from "./topic-pages.ts";
 
 type TopicReader = Pick<
   Topics,
-  "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "paused" | "topic" | "columns"
+  "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "paused" | "moving" | "topic" | "columns"
 >;
 const TOTAL = STATES.join(" + ");
 
@@ -47,6 +47,9 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
   const paused = db.prepare<[{ now: number }], TopicRecord>(
     `${topicRow} indexed by topic_paused where paused_at is not null and (paused_until is null or paused_until > @now) order by id`,
   );
+  const moving = db.prepare<[{ now: number }], TopicRecord>(
+    `${topicRow} indexed by topic_moving where moving_at is not null order by id`,
+  );
   const columns = db.prepare<[number], string>("select columns from ingest where topic_id = ? order by id").pluck();
   return {
     async totals(topic) {
@@ -66,6 +69,7 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       return found ? topicOf(found) : null;
     },
     paused: async () => paused.all({ now: clock.now() }).map(topicOf),
+    moving: async () => moving.all({ now: clock.now() }).map(topicOf),
     async columns(topic) {
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
       return [...new Set(names)];

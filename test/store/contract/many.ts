@@ -341,10 +341,12 @@ function deadMove(prepare: Prepare): void {
     const { signal } = new AbortController();
     await store.finishOthersWork(signal);
     expect(await dueOf(store)).toEqual({ due: 0, nextDueInMs: null });
+    expect(await store.moving()).toEqual([await store.topic("june")]);
     bench.clock.pass(SILENT_MS);
     await expect(store.finishOthersWork(AbortSignal.abort())).rejects.toThrow(InterruptedError);
     await store.finishOthersWork(signal);
     expect(await dueOf(store)).toEqual(moved);
+    expect(await store.moving()).toEqual([]);
     await store.finishOthersWork(signal);
     expect(await dueOf(store)).toEqual(moved);
   });
