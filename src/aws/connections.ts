@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import buildConnector from "undici/lib/core/connect.js";
+import symbols from "undici/lib/core/symbols.js";
 import Client from "undici/lib/dispatcher/client.js";
 import { startLimit } from "../time/time-limit.ts";
 
@@ -12,6 +13,10 @@ import { startLimit } from "../time/time-limit.ts";
 const CONNECT_MS = 5_000;
 /** A connection that nobody uses for so long is closed, or earlier when the server says that it closes earlier. */
 const IDLE_MS = 600_000;
+
+/** Two answers that are none yet (RFC 9110, 15.2.1; RFC 2518, 10.1). */
+const CONTINUE = 100;
+const PROCESSING = 102;
 
 /** No connection came to stand in time. */
 class ConnectTimeoutError extends Error {
@@ -24,6 +29,9 @@ export interface Connection {
   client: Client;
   socket: Socket;
 }
+
+/** A connection that a client reads answers from. */
+type Read = Socket & { [symbols.kParser]?: symbols.Parser | null };
 
 /** Called once: with a connection, to be given back, or with the reason why there is none. */
 type Ready = (error: Error | null, connection?: Connection) => void;
@@ -127,9 +135,27 @@ function clientOf(origin: URL, socket: Socket): Client {
       const isLost = isGiven || socket.destroyed;
       isGiven = true;
       // The client is not ready for an answer before it has asked.
-      queueMicrotask(() => (isLost ? done(closedEarly(), null) : done(null, socket)));
+      queueMicrotask(() => {
+        if (isLost) return done(closedEarly(), null);
+        done(null, socket);
+        passContinue(socket);
+      });
     },
   });
+}
+
+/**
+ * Makes a client pass over an unasked 100 Continue, as over the other answers that come before the real one (RFC 9110, 15.2). undici closes
+ * the connection for it, so it is told that it is another one.
+ */
+function passContinue(socket: Read): void {
+  const parser = socket[symbols.kParser];
+  // It is gone when the connection was lost at once.
+  if (parser === undefined || parser === null) return;
+  const whole = parser.onHeadersComplete;
+  parser.onHeadersComplete = function (status, isUpgrade, isKept) {
+    return whole.call(this, status === CONTINUE ? PROCESSING : status, isUpgrade, isKept);
+  };
 }
 
 function whenReady(

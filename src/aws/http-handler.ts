@@ -17,6 +17,9 @@ const MOST_BYTES = 8 * 1024 * 1024;
 /** The status of an answer to a request that is not read to its end (RFC 9110, 15.5.14). */
 const TOO_LARGE = 413;
 
+/** The status of an answer after which the server speaks something else than HTTP. Nobody asks for it here. */
+const SWITCHING = 101;
+
 /** What a call wants to know of its request. */
 export interface Departing {
   /** Asked when the request is ready and its connection stands. False: it is not written, and the call rejects with `WithheldError`. */
@@ -43,6 +46,11 @@ class EndpointError extends Error {
 /** A request that nobody could send, as with a line break in a header. */
 class RequestError extends Error {
   override name = "RequestError";
+}
+
+/** What follows is no HTTP, so no answer can come any more. */
+class ProtocolError extends Error {
+  override name = "ProtocolError";
 }
 
 /** A request as the SDK hands it over (HttpRequest of @smithy/types). */
@@ -240,15 +248,25 @@ class OneExchange implements Exchange, Dispatcher.DispatchHandler {
     else socket.write("", (error) => void (error || this.#departing?.onDeparted()));
   }
 
-  onResponseStart(_: unknown, status: number, headers: IncomingHttpHeaders, reason = ""): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    reason = "",
+  ): void {
     // Others are only hints that come before the answer.
     if (status >= 200) this.#head = { status, reason, headers };
+    else if (status === SWITCHING) this.#breakOff(controller, switched());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.length;
     if (this.#bytes <= MOST_BYTES) return void this.#chunks.push(chunk);
-    this.#fail(new Error(`the answer is longer than ${MOST_BYTES} bytes`));
+    this.#breakOff(controller, new Error(`the answer is longer than ${MOST_BYTES} bytes`));
+  }
+
+  #breakOff(controller: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(error);
     controller.abort(lost());
   }
 
@@ -300,8 +318,13 @@ function lost(): Error {
   return Object.assign(new Error("the connection was closed before the answer was there"), { code: "ECONNRESET" });
 }
 
+function switched(): ProtocolError {
+  return new ProtocolError("the server wants to speak another protocol (HTTP 101) instead of answering");
+}
+
 /** In the words that Node has for it: those of undici say less about whether the network is at fault. */
 function understood(error: Error & { code?: string }): Error {
+  if (error.message === "bad upgrade") return switched();
   if (error.code === "UND_ERR_SOCKET" || error.code === "UND_ERR_INFO") return lost();
   // What the request is made of cannot be sent by anybody.
   if (error.code === "UND_ERR_INVALID_ARG") return new RequestError(error.message);

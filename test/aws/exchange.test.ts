@@ -416,11 +416,52 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       expect(connections()).toBe(3);
     });
 
-    it("a hint that comes before the answer is none", async () => {
-      const { port } = await tcpServer(
-        (socket) => void socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${ANSWER}`),
+    it.each([
+      ["103 Early Hints", "Link: </a>\r\n"],
+      ["100 Continue", ""],
+      ["100 Continue", "Connection: keep-alive\r\nContent-Length: 5\r\n"],
+      ["102 Processing", ""],
+      ["199 Something", ""],
+    ])("%s before the answer, even in pieces or twice, is no answer", async (line, headers) => {
+      const early = `HTTP/1.1 ${line}\r\n${headers}\r\n`;
+      const server = createTcpServer((socket) => {
+        socket.on("data", () => {
+          socket.write(early.slice(0, 9));
+          setTimeout(() => socket.write(early.slice(9)), 10);
+          setTimeout(() => socket.write(early + ANSWER), 20);
+        });
+      });
+      const sockets = new Set<Socket>();
+      const client = ses(`http://127.0.0.1:${await portOf(server, sockets)}`, { timeoutMs: 10_000 });
+      for (let mail = 0; mail < 3; mail++)
+        expect(await client.send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: "m-1" });
+      expect(sockets.size).toBe(1);
+    });
+
+    it("100 Continue and then a refusal, or the end of the connection: that is what counts", async () => {
+      const early = "HTTP/1.1 100 Continue\r\n\r\n";
+      const refusing = await tcpServer(
+        (socket) => void socket.write(`${early}HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n`),
       );
-      expect(await ses(`http://127.0.0.1:${port}`).send(MAIL, [])).toEqual({ kind: "sent", sesMessageId: "m-1" });
+      expect(await ses(`http://127.0.0.1:${refusing.port}`).send(MAIL, [])).toMatchObject({ kind: "rejected" });
+      const ending = await tcpServer((socket) => void socket.end(early));
+      expect(await ses(`http://127.0.0.1:${ending.port}`).send(MAIL, [])).toEqual({
+        kind: "in_doubt",
+        reason: "ECONNRESET: the connection was closed before the answer was there",
+      });
+    });
+
+    it.each([
+      ["with what it wants", "Connection: upgrade\r\nUpgrade: websocket\r\n"],
+      ["with nothing more", ""],
+    ])("101 Switching Protocols %s is a broken answer", async (_name, headers) => {
+      const { port } = await tcpServer(
+        (socket) => void socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers}\r\n${ANSWER}`),
+      );
+      expect(await ses(`http://127.0.0.1:${port}`, { timeoutMs: 10_000 }).send(MAIL, [])).toEqual({
+        kind: "in_doubt",
+        reason: "ProtocolError: the server wants to speak another protocol (HTTP 101) instead of answering",
+      });
     });
 
     it("a mail has left when the last of it is on its way, not before", async () => {
