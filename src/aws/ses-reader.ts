@@ -92,8 +92,8 @@ export interface EventDestination {
 
 /** Questions to SES about one account and region. They never reject: a `Lookup` says what went wrong. Only `ready` does. */
 export interface SesReader {
-  /** Resolves when calls can be made, and makes none. Throws as `sesReady` does. */
-  ready(options: ReadyOptions): Promise<void>;
+  /** Resolves when calls can be made, and makes none. Throws as `sesReady` does; `endpointId` is as there. */
+  ready(options: ReadyOptions, endpointId?: string): Promise<void>;
   /** The region in use; null when none is set. */
   region(): Promise<string | null>;
   account(): Promise<Lookup<AccountFacts>>;
@@ -129,7 +129,7 @@ export function openSesReader(region: string | undefined, signal: AbortSignal): 
   });
   const ask = <T>(operation: string, read: (until: Until) => Promise<T>) => lookup(operation, signal, read);
   return {
-    ready: (ready) => sesReady(client, ready),
+    ready: (ready, endpointId) => sesReady(client, ready, endpointId),
     region: () => client.config.region().catch(() => null),
     account: () => ask("GetAccount", (until) => readAccount(client, until)),
     identity: (name) =>

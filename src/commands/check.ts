@@ -2,7 +2,7 @@ import type { CheckFlags } from "../work/check.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
 import { refuseListless } from "./lonely.ts";
-import { addContentOptions, addRecipientOptions, GROUPS, setting } from "./options.ts";
+import { addContentOptions, addRecipientOptions, endpointId, GROUPS, setting } from "./options.ts";
 
 /** Declares `check`. */
 export const addCheck: AddCommand = (command, act) => {
@@ -13,6 +13,7 @@ export const addCheck: AddCommand = (command, act) => {
   addRecipientOptions(addContentOptions(command));
   command
     .optionsGroup(GROUPS.other)
+    .addOption(endpointId("SES multi-region endpoint (global endpoint) that mail is to go through"))
     .option("--no-account", "do not ask Amazon SES")
     .option("--no-dns", "make no DNS lookups")
     .addOption(setting("--dns-server <ip[:port]>", "DNS_SERVER", "DNS server to ask (default: that of the machine)"))

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { Option } from "./commander.ts";
 import { UserError } from "../errors.ts";
+import { parseDuration } from "../time/duration.ts";
 
 /** The headings under which `--help` shows options. */
 export const GROUPS = {
@@ -123,11 +124,10 @@ export function addSendingOptions(command: Command): Command {
         .default(3),
     )
     .addOption(
-      setting(
-        "--timeout <duration>",
-        "TIMEOUT",
-        "wait this long for the whole answer; then the message is in doubt",
-      ).default("30s"),
+      setting("--timeout <duration>", "TIMEOUT", "wait this long for the whole answer; then the message is in doubt")
+        // At least 1, because the HTTP client takes 0 for no limit.
+        .argParser(durationText("--timeout", 1))
+        .default("30s"),
     )
     .addOption(
       setting(
@@ -136,15 +136,13 @@ export function addSendingOptions(command: Command): Command {
         "leave the last n of the daily quota to transactional and high-priority mail",
       ).argParser(parseReserve),
     )
+    .addOption(endpointId("SES multi-region endpoint (global endpoint), such as abcd.xyz; --sandbox uses none"))
     .addOption(
       setting(
-        "--endpoint-id <id>",
-        "ENDPOINT_ID",
-        "SES multi-region endpoint (global endpoint), such as abcd.xyz; --sandbox uses none",
-      ),
-    )
-    .addOption(
-      setting("--max-late <duration>", "MAX_LATE", "do not send what is overdue by more than this, such as 2h"),
+        "--max-late <duration>",
+        "MAX_LATE",
+        "do not send what is overdue by more than this, such as 2h",
+      ).argParser(durationText("--max-late", 0)),
     )
     .addOption(
       setting(
@@ -164,6 +162,29 @@ export function addSendingOptions(command: Command): Command {
         .argParser(parsePercent("--max-complaint-rate"))
         .default(0.1),
     );
+}
+
+/** The multi-region endpoint that mail goes through. A rehearsal does not use it, and still says what would be wrong with it. */
+export const endpointId = (description: string): Option =>
+  setting("--endpoint-id <id>", "ENDPOINT_ID", description).argParser(parseEndpointId);
+
+/** As the SDK checks it (isValidHostLabel, with dots): it becomes part of a host name. */
+const ENDPOINT_ID = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
+
+function parseEndpointId(id: string): string {
+  if (ENDPOINT_ID.test(id)) return id;
+  throw new UserError(
+    `--endpoint-id expects the id of a multi-region endpoint, such as abcd.xyz, got ${JSON.stringify(id)}`,
+    "aws sesv2 list-multi-region-endpoints shows those that there are",
+  );
+}
+
+/** A parser that leaves a duration as it is written, so that one that cannot be used is refused whatever the command goes on to do. */
+function durationText(option: string, leastMs: number): (text: string) => string {
+  return (text) => {
+    parseDuration(text, option, leastMs);
+    return text;
+  };
 }
 
 /** Recipients per second: more than 0, at most 1,000,000, fractions allowed. Throws `UserError` for anything else. */

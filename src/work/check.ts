@@ -40,6 +40,8 @@ export interface CheckFlags extends CampaignFlags {
   /** False with `--no-dns`. */
   dns: boolean;
   dnsServer?: string;
+  /** The multi-region endpoint that mail is to go through. What is asked here goes to the region. */
+  endpointId?: string;
 }
 
 /** What SES said about the account, the sender and the configuration set. */
@@ -113,7 +115,7 @@ async function openReader({ io, onExit }: Context, flags: CheckFlags): Promise<S
   if (!flags.account) return null;
   const ses = openSesReader(awsRegion(io.env), io.signal);
   onExit(() => ses.close());
-  await ses.ready(io);
+  await ses.ready(io, flags.endpointId);
   return ses;
 }
 

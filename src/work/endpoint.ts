@@ -150,29 +150,16 @@ function haltedBy(trouble: { outbox: Error | null }, ses: Ses): Ses {
 }
 
 function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox | null): SesOptions {
-  const endpointId = flags.endpointId === undefined ? undefined : checkEndpointId(flags.endpointId);
+  const { endpointId } = flags;
   return {
     region: sandbox ? "us-east-1" : awsRegion(io.env),
     endpoint: sandbox?.url,
     credentials: sandbox ? { accessKeyId: "sandbox", secretAccessKey: "sandbox" } : undefined,
-    // At least 1, because the HTTP client takes 0 for no limit.
     timeoutMs: parseDuration(flags.timeout, "--timeout", 1),
     concurrency: flags.concurrency ?? MOST_CONCURRENCY,
     wire: wireIn(io.env),
     ...(endpointId !== undefined && !sandbox && { endpointId }),
   };
-}
-
-/** As the SDK checks it (isValidHostLabel, with dots): it becomes part of a host name. */
-const ENDPOINT_ID = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
-
-/** A rehearsal does not use it, and still says what would be wrong with it. */
-function checkEndpointId(id: string): string {
-  if (ENDPOINT_ID.test(id)) return id;
-  throw new UserError(
-    `--endpoint-id expects the id of a multi-region endpoint, such as abcd.xyz, got ${JSON.stringify(id)}`,
-    "aws sesv2 list-multi-region-endpoints shows those that there are",
-  );
 }
 
 /** Who makes the calls of SendEmail. The SDK's own way is for doubts, and for tests that compare both. */

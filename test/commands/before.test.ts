@@ -98,8 +98,14 @@ describe("a setting of AWS that is missing or wrong: exit 2, one line, nothing c
   it.each(["a..b", "a.", ".a", "a_b", "-a", "a.b-", `${"a".repeat(64)}.xyz`, "a b", "é", ""])(
     "--endpoint-id=%s",
     async (id) => {
-      for (const more of [[], ["--sandbox"]])
-        expect(await refused(["send", "june.csv", "--yes", `--endpoint-id=${id}`, ...more], {})).toContain(
+      for (const args of [
+        ["send", "june.csv", "--yes"],
+        ["send", "june.csv", "--yes", "--sandbox"],
+        ["send", "june.csv", "--dry-run"],
+        ["check", "june.csv", "--no-dns"],
+        ["check", "june.csv", "--no-dns", "--no-account"],
+      ])
+        expect(await refused([...args, `--endpoint-id=${id}`], {})).toContain(
           `--endpoint-id expects the id of a multi-region endpoint, such as abcd.xyz, got ${JSON.stringify(id)}`,
         );
       expect(await readiness(id)).toContain("EndpointId must be a valid host label");
@@ -114,9 +120,27 @@ describe("a setting of AWS that is missing or wrong: exit 2, one line, nothing c
   });
 
   it("--endpoint-id with FIPS, which multi-region endpoints do not have", async () => {
-    const args = ["send", "june.csv", "--yes", "--endpoint-id", "abcd.xyz"];
     const env = { AWS_USE_FIPS_ENDPOINT: "true", AWS_ENDPOINT_URL_SESV2: "" };
-    expect(await refused(args, env)).toContain("FIPS is not supported with multi-region endpoints");
+    for (const args of [
+      ["send", "june.csv", "--yes"],
+      ["check", "june.csv", "--no-dns"],
+      ["check", "--no-dns"],
+    ])
+      expect(await refused([...args, "--endpoint-id", "abcd.xyz"], env)).toContain(
+        "FIPS is not supported with multi-region endpoints",
+      );
+  });
+
+  it.each([
+    ["SES_MAIL_ENDPOINT_ID", "a b", "--endpoint-id expects the id of a multi-region endpoint"],
+    ["SES_MAIL_TIMEOUT", "soon", "--timeout expects a duration"],
+    ["SES_MAIL_MAX_LATE", "2", "--max-late expects a duration"],
+  ])("%s=%s is refused by a dry run, too", async (variable, value, words) => {
+    for (const args of [
+      ["send", "june.csv", "--yes"],
+      ["send", "june.csv", "--dry-run"],
+    ])
+      expect(await refused(args, { [variable]: value })).toContain(words);
   });
 
   it("an endpoint of the profile, and a region that is none", async () => {
