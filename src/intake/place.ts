@@ -2,7 +2,7 @@
 import { UserError } from "../errors.ts";
 import type { Fields } from "./fields.ts";
 import type { Problems } from "./problems.ts";
-import { textProblem } from "./sound.ts";
+import { textProblem } from "../compose/content/sound-text.ts";
 
 /**
  * Fields and their path, as in `messages[2]`; an empty path is the request itself. Fields of the wrong type read as if they were not

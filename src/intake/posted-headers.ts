@@ -5,7 +5,7 @@ import { literally } from "../compose/liquid/literally.ts";
 import type { Header } from "../message.ts";
 import { isObject } from "../json.ts";
 import { type Place, reasonOf } from "./place.ts";
-import { textProblem } from "./sound.ts";
+import { textProblem } from "../compose/content/sound-text.ts";
 
 /**
  * The headers of a message, their values written as templates that give what was posted. A header that is wrong is reported and left

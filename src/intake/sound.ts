@@ -1,12 +1,7 @@
-/** What no text of a mail may hold, whoever brings it. */
+/** Finds in what is posted the texts that no mail may hold. */
+import { textProblem } from "../compose/content/sound-text.ts";
 import { isObject } from "../json.ts";
 import type { Problem } from "./problems.ts";
-
-/** Why a text cannot stand in a mail; null: it can. */
-export function textProblem(text: string): string | null {
-  if (!text.isWellFormed()) return "holds half of a character (a lone surrogate)";
-  return text.includes("\0") ? "holds a NUL character" : null;
-}
 
 /** So many problems of one value are named. */
 const MOST = 20;

@@ -2,6 +2,7 @@
 import { typeName } from "../compose/liquid/strict.ts";
 import { UserError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import { textProblemsIn } from "../intake/sound.ts";
 import { openInput } from "./input.ts";
 import { isObject, withoutMark } from "../json.ts";
 import type { Values } from "../message.ts";
@@ -14,6 +15,9 @@ const MOST_BYTES = 16 * 1024 * 1024;
 export async function readData(io: Io, file: string): Promise<Values> {
   const what = file === "-" ? "stdin" : file;
   const data = parse(await readAll(io, file), what);
+  const [unsound] = textProblemsIn(data);
+  if (unsound !== undefined)
+    throw new UserError(`the data in ${what}: ${unsound.path === "" ? "a name" : unsound.path} ${unsound.message}`);
   if (isObject(data)) return data as Values;
   throw new UserError(`--data expects a JSON object in ${what}, such as {"name": "Ann"}, got ${typeName(data)}`);
 }

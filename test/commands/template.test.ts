@@ -53,6 +53,12 @@ describe("bad input changes nothing", () => {
     ["a list", "[1]", /JSON object.*a list/],
     ["what lacks a variable", "{}", /data.*code/],
     ["a blank variable", '{"code": " "}', /data\.code/],
+    [
+      "half of a character",
+      String.raw`{"code": ["\ud83d"]}`,
+      /the data in data\.json: code\[0\] holds half of a character/,
+    ],
+    ["half of a character as a name", String.raw`{"\ud83d": 1}`, /the data in data\.json: a name holds half of a char/],
   ])("data that are %s", async (_name, data, words) => {
     const folder = await folderWith({ "code.html": CODE, "data.json": data });
     await run(folder, ["template", "add", "code", "code.html"]);

@@ -376,6 +376,8 @@ describe("POST /v1/test", () => {
   test.each([
     ["no address", { to: "nobody", subject: "S", html: "x" }],
     ["two addresses", { to: "a@example.com, b@example.com", subject: "S", html: "x" }],
+    ["half of a character in its subject", { to: "a@example.com", subject: "\ud83d", html: "x" }],
+    ["half of a character in its HTML", { to: "a@example.com", subject: "S", html: "\udc00" }],
     ["an empty subject", { to: "a@example.com", subject: "  ", html: "x" }],
     ["a subject that would add a header", { to: "a@example.com", subject: "S\r\nBcc: b@example.com", html: "x" }],
     ["no content", { to: "a@example.com", subject: "S", html: " \n" }],

@@ -87,6 +87,16 @@ test.each<[string, unknown, RegExp]>([
   ["no format", { content: CODE, format: "txt" }, /html, md/],
   ["no subject", { content: "---\nfrom: a@b.example\n---\n<p>x</p>" }, /^content has no subject: write subject:/],
   ["half of a character", { content: CODE.replace("</p>", "\ud800</p>") }, /^content: holds half of a character/],
+  [
+    "half of a character that YAML writes as an escape",
+    {
+      content: String.raw`---
+subject: "\uD83D"
+---
+<p>x</p>`,
+    },
+    /line 2: subject: the text holds half of a character/,
+  ],
   ["half of a character in the text", { content: CODE, text: "a\udc00" }, /^text: holds half of a character/],
   ["a tag that is not closed", { content: CODE.replace("</p>", "{% if x %}</p>") }, /line 6/],
   ["an unknown key", { content: `---\nsubjekt: s\n---\n<p>x</p>` }, /line 2.*subject/],

@@ -6,6 +6,7 @@ import { count } from "../../counted.ts";
 import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type Scalar } from "yaml";
 import { UserError } from "../../errors.ts";
 import { shown, yamlQuoted } from "../shown.ts";
+import { textProblem } from "./sound-text.ts";
 
 /** A scalar of YAML as text. */
 export interface Text {
@@ -167,6 +168,10 @@ class Reader {
     if (node.type === "PLAIN") this.#refuseComment(start, end);
     else if (node.type === "QUOTE_DOUBLE" || node.type === "QUOTE_SINGLE") this.#quotes.set(end, start);
     else return this.#block(text, start);
+    // Only an escape in double quotes can say so: the file itself is sound.
+    const problem = textProblem(text);
+    const hint = text.isWellFormed() ? "leave it out" : "write the character itself, or both of its halves";
+    if (problem !== null) this.#report(start, `${this.#keyOf(start)}the text ${problem}`, hint);
     return text;
   }
 
@@ -184,9 +189,17 @@ class Reader {
   }
 
   #taken(start: number, what: string, forWhat: string, otherwise = ""): void {
+    this.#report(
+      start,
+      `${this.#keyOf(start)}YAML takes ${shown(what)} ${forWhat}`,
+      this.#quoteHint(start) + otherwise,
+    );
+  }
+
+  /** What a message about the value at `start` begins with: its key and a colon; empty, when it has none on its line. */
+  #keyOf(start: number): string {
     const key = /^\s*(?:-[ \t]+)?([^\s:#"'{[-][^:]*):[ \t]+$/.exec(this.#before(start))?.[1];
-    const where = key === undefined ? "" : `${key}: `;
-    this.#report(start, `${where}YAML takes ${shown(what)} ${forWhat}`, this.#quoteHint(start) + otherwise);
+    return key === undefined ? "" : `${key}: `;
   }
 
   #report(offset: number, message: string, hint: string): void {

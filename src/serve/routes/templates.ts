@@ -2,7 +2,6 @@
 import type { FastifyInstance } from "fastify";
 import { checkName } from "../../compose/list/name.ts";
 import { readTemplateText } from "../../compose/content/template-source.ts";
-import { textProblem } from "../../intake/sound.ts";
 import { type TemplateShelf, unknownTemplate } from "../../intake/templates.ts";
 import { jsonObject } from "../../json.ts";
 import type { Values } from "../../message.ts";
@@ -13,6 +12,7 @@ import type { Gateway } from "../gateway.ts";
 import { mailFacts, sendMailPage } from "../mail-page.ts";
 import { standalone } from "../mail-parts.ts";
 import { AFTER, ERROR, REFUSALS } from "../schemas.ts";
+import { requireSound } from "../sound-texts.ts";
 import { toSignIn } from "../sign-in-first.ts";
 import { templateFacts, templateRow } from "../template-facts.ts";
 import { NO_ENVELOPE, previewTemplate, type Wanted } from "../template-preview.ts";
@@ -107,10 +107,7 @@ function putRoute(app: FastifyInstance, { store, settings }: Routed): void {
     },
     async ({ params, body: { content: written, format, text } }) => {
       const name = checkName("a template's name", params.name);
-      for (const [place, part] of Object.entries({ content: written, text: text ?? "" })) {
-        const message = textProblem(part);
-        if (message !== null) throw new Refusal(400, `${place}: ${message}`, [{ path: place, message }]);
-      }
+      requireSound({ content: written, text: text ?? "" });
       const from = settings.envelope?.from;
       const { content, template } = await readTemplateText({
         content: written,

@@ -7,6 +7,7 @@ import { storedTopic } from "../../store/topic-name.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { ERROR, REFUSALS } from "../schemas.ts";
+import { requireSound } from "../sound-texts.ts";
 
 /** Bytes of the body. */
 const TEST_BYTES = 1024 * 1024;
@@ -55,6 +56,7 @@ export function testMailRoute(app: FastifyInstance, gateway: Gateway): void {
       },
     },
     async ({ body }) => {
+      requireSound({ subject: body.subject ?? "", html: body.html ?? "" });
       const [to = ""] = readAddresses([{ path: "to", email: body.to }]);
       const result = await gateway.sendTest({ to, ...(await readMail(gateway.store, body)) });
       // Not 5xx: proxies put pages of their own in the place of those.

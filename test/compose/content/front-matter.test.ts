@@ -92,6 +92,28 @@ describe("a text that YAML would cut or change is refused, with the line to writ
   );
 });
 
+test.each([
+  [String.raw`subject: "a \uD83D"`, "line 2: subject: the text holds half"],
+  [String.raw`from: "A \uD83D <a@example.com>"`, "line 2: from: the text holds half"],
+  ['subject: "Hi"\n' + String.raw`reply_to: ["A \uDE00 <a@example.com>"]`, "line 3: the text holds half"],
+  ["headers:\n" + String.raw`  X-Note: "\uDE00\uD83D"`, "line 3: X-Note: the text holds half"],
+  ["headers:\n" + String.raw`  "X-\uD83D": "a"`, "line 3: the text holds half"],
+  [String.raw`headers: { X-Note: "\uD83D" }`, "line 2: the text holds half"],
+  [String.raw`tags: { a: "\uD83D" }`, "line 2: the text holds half"],
+  [String.raw`preheader: "\U0000D83D"`, "line 2: preheader: the text holds half"],
+  ["attachments:\n" + String.raw`  - "\uD83D.pdf"`, "line 3: the text holds half"],
+  [String.raw`topic: "a\uD83D"`, "line 2: topic: the text holds half"],
+  [String.raw`unsubscribe_url: "https://x.example/\uD83D"`, "line 2: unsubscribe_url: the text holds half"],
+  [String.raw`"\uD83D": a`, "line 2: the text holds half"],
+  [String.raw`subject: "a\0b"`, "line 2: subject: the text holds a NUL character; leave it out"],
+])("half of a character is refused: %s", async (yaml, words) => {
+  expect(await refusal(yaml)).toContain(`list.html, ${words}`);
+});
+
+test("both halves of a character are one", async () => {
+  expect(await read(String.raw`subject: "\uD83D\uDE00 \U0001F600"`)).toEqual({ subject: "😀 😀" });
+});
+
 describe("what is no front matter is refused in plain words", () => {
   test.each([
     ["subject: x\nsubject: y", 'line 3: "subject: y" is given a second time'],
