@@ -16,7 +16,7 @@ import {
   states,
   turn,
 } from "../../support/store-actions.ts";
-import type { Prepare } from "../bench.ts";
+import { counts, type Prepare } from "../bench.ts";
 
 const HOUR = 3_600_000;
 const SANDBOX = { ...EVERYTHING, endpoint: "sandbox" as const };
@@ -196,6 +196,35 @@ export function expiry(prepare: Prepare): void {
       clock.pass(HOUR);
       expect(await store.reschedule("june", { notBefore: at, times: null })).toBe(0);
       expect(await turn(store, 9)).toMatchObject({ claims: [], expired: 1 });
+    });
+
+    it.each([
+      ["when it is swept meanwhile", true],
+      ["when it is not", false],
+    ])("what expires while its topic is half moved is cancelled, and gets no new span, %s", async (_name, isSwept) => {
+      for (const each of [null, (at: number) => ({ column: "email", at: { "a@x.example": at + 5 } })]) {
+        const { open, leaveMoving, clock } = await prepare();
+        const store = await open();
+        await ingest(store, ["a@x.example", "b@x.example"], { expiresInMs: HOUR });
+        await ingest(store, ["c@x.example"], { expiresInMs: 3 * HOUR });
+        const posted = { topic: "june", expiresAt: clock.now() + HOUR };
+        expect(await counts(store, ["d@x.example"], posted)).toEqual([1, 0, 0]);
+        expect(await counts(store, ["e@x.example"], { ...posted, expiresAt: clock.now() + 20 * HOUR })).toEqual([
+          1, 0, 0,
+        ]);
+        const at = clock.now() + 10 * HOUR;
+        await leaveMoving({ notBefore: at, times: each?.(at) ?? null, last: 1_000_000, begunAt: clock.now() });
+        clock.pass(HOUR);
+        if (isSwept) expect(await turn(store, 9)).toMatchObject({ claims: [], expired: 3 });
+        await store.finishOthersWork(new AbortController().signal);
+        expect(await store.moving()).toEqual([]);
+        if (!isSwept) expect(await turn(store, 9)).toMatchObject({ claims: [], expired: 3 });
+        const [gone, waits] = ["cancelled expired", "pending null"];
+        expect(await errors(store)).toEqual([gone, gone, waits, gone, waits]);
+        expect((await expiresAt(store)).slice(2)).toEqual([at + 3 * HOUR, clock.now(), clock.now() + 19 * HOUR]);
+        clock.pass(at - clock.now());
+        expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["c@x.example", "e@x.example"]);
+      }
     });
 
     it("a rehearsal that is removed gives all of the span again, also to what expired in it", async () => {
