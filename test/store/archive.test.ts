@@ -9,7 +9,7 @@ import { prepareOnDisk, rows } from "./sqlite/bench.ts";
 
 /** Tables and columns that belong to the place and not to the job. */
 const LEFT_OUT = {
-  sqlite: ["pace", "process", "arriving", "tally", "sqlite_sequence", "job"],
+  sqlite: ["pace", "process", "arriving", "leaving", "tally", "sqlite_sequence", "job"],
   postgres: ["pace", "handle", "staging", "job"],
 };
 const OF_JOB = ["id", "created_at", "moved_to", "moved_at", "copy_of", "copy_id", "copy_state"];

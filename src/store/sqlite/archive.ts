@@ -24,6 +24,7 @@ import { type Job, openPlace, transaction } from "./connection.ts";
 import { type Connection, Database } from "./driver.ts";
 import { readMarks } from "./marks.ts";
 import { createLastIdReader } from "./numbering.ts";
+import { MESSAGES_LEFT } from "./remover.ts";
 import { createReportNotes } from "./reports.ts";
 import { openStore } from "./store.ts";
 import { explain } from "./trouble.ts";
@@ -163,6 +164,19 @@ function refuseWhenAtWork(db: Connection, path: string): void {
     throw new UserError(
       `a list is being put into topic ${arriving} of ${path}`,
       "run the same command again when it is there",
+    );
+  // The recipients of messages that are gone are still there, and no other store looks for them.
+  const pruning = db
+    .prepare<[], string>(
+      `select name from topic t where pruned_at is not null
+         and (id in (select topic_id from leaving) or ${MESSAGES_LEFT} > 0) limit 1`,
+    )
+    .pluck()
+    .get();
+  if (pruning !== undefined)
+    throw new UserError(
+      `topic ${pruning} of ${path} is pruned in part`,
+      "end it with ses-mail prune, and run the same command again",
     );
   // What was handed over to a broker goes on there, whichever place the job is in.
   const flying = db

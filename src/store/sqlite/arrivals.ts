@@ -2,15 +2,14 @@
  * Long lists on their way into new topics (`arriving` in schema.ts). A process that puts one in renews its row with each part. When it is
  * dead, or something went wrong, what is there of the list is removed, in parts as well.
  */
-import { setImmediate } from "node:timers/promises";
 import type { Endpoint } from "../rows.ts";
 import { type State, STATES } from "../../message.ts";
-import { LAST_CHARACTER } from "../common-sql.ts";
 import { createParts, type RunPart } from "../parts.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createLastIdReader } from "./numbering.ts";
 import { createHolders, type Holder } from "./processes.ts";
 import { PART_SIZES } from "./ranges.ts";
+import { type SweepPart, sweepRecipients } from "./recipient-sweep.ts";
 
 /** Where a list goes. Its messages get ids from `first` on, in the order of its rows. */
 export interface Arrival {
@@ -113,7 +112,7 @@ export async function dropArrival(
     { isPatient: true },
   );
   if (!begins) return;
-  const inPart: InPart = (work) =>
+  const inPart: SweepPart = (work) =>
     inParts((rows, begun) =>
       transaction(
         job,
@@ -127,7 +126,7 @@ export async function dropArrival(
         { isPatient: true },
       ),
     );
-  await dropRecipients(db, topicId, inPart);
+  await sweepRecipients(db, `topic_id = ${topicId}`, inPart);
   await dropMessages(db, arrival, inPart);
   const rest = ["removed", "ingest", "arriving"].map((table) =>
     db.prepare<[number]>(`delete from ${table} where topic_id = ?`),
@@ -135,47 +134,10 @@ export async function dropArrival(
   await inPart(() => rest.forEach((each) => each.run(topicId)));
 }
 
-/** Does `work`, which gets the number of rows that it may work on, in a transaction, unless all of it has ended. */
-type InPart = (work: (rows: number) => void) => Promise<"ended" | "goes on">;
-
-/** How many recipients are looked through without a lock. */
-const STEP = 20_000;
-
-/** Removes the recipients. No index tells which those of a topic are, so all are looked through. */
-async function dropRecipients(db: Connection, topicId: number, inPart: InPart): Promise<void> {
-  const end = db
-    .prepare<[string, number], string>(
-      "select address from recipient where address > ? order by address limit 1 offset ?",
-    )
-    .pluck();
-  const find = db
-    .prepare<[string, string, number], string>(
-      "select address from recipient where address > ? and address <= ? and topic_id = ? order by address limit 1",
-    )
-    .pluck();
-  const remove = db.prepare<[string, string, number]>(
-    "delete from recipient where address >= ? and address <= ? and topic_id = ?",
-  );
-  const endOf = (after: string, rows: number): string => end.get(after, rows - 1) ?? LAST_CHARACTER;
-  for (let after = ""; after !== LAST_CHARACTER;) {
-    const to = endOf(after, STEP);
-    const found = find.get(after, to, topicId);
-    if (found === undefined) after = to;
-    else {
-      const state = await inPart((rows) => {
-        after = endOf(found, rows);
-        remove.run(found, after, topicId);
-      });
-      if (state === "ended") return;
-    }
-    await setImmediate();
-  }
-}
-
 async function dropMessages(
   db: Connection,
   { topicId, first, last }: Pick<Arrival, "topicId" | "first" | "last">,
-  inPart: InPart,
+  inPart: SweepPart,
 ): Promise<void> {
   const end = db
     .prepare<[number, number, number], number | null>(

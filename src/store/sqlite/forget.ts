@@ -25,6 +25,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
       const begun = await begin(job, inParts, jobId, key);
       if (begun.kind === "waiting") return begun;
       const removed = await removeMessages(job, inParts, key);
+      await removeLeft(job, inParts, key);
       const kept = await removeKept(job, inParts, key, signal);
       await removeLetters(job, inParts, key, signal);
       await removeUnusedContents(job, inParts, signal);
@@ -88,13 +89,31 @@ async function removeMessages(job: Job, inParts: RunPart, address: string): Prom
     const { messages, events } = await inParts((most, begun) =>
       transaction(job, () => {
         begun();
-        return remove(look.all(address, most), { withUuids: true });
+        return remove(look.all(address, most), { withRecipients: true, withUuids: true });
       }),
     );
     sum.messages += messages;
     sum.events += events;
   }
   return sum;
+}
+
+/** Removes what is left of the address in topics that are being pruned, or were when that was killed: recipients without a message. */
+async function removeLeft(job: Job, inParts: RunPart, address: string): Promise<void> {
+  const left = `from recipient r where r.address = @address
+    and exists (select 1 from topic where id = r.topic_id and pruned_at is not null)
+    and not exists (select 1 from message where id = r.message_id)`;
+  const look = job.db.prepare<[{ address: string }], 1>(`select 1 ${left} limit 1`).pluck();
+  const remove = job.db.prepare<[{ address: string; most: number }]>(
+    `delete from recipient where (address, topic_id, variant) in (select r.address, r.topic_id, r.variant ${left} limit @most)`,
+  );
+  while (look.get({ address }) !== undefined)
+    await inParts((most, begun) =>
+      transaction(job, () => {
+        begun();
+        remove.run({ address, most });
+      }),
+    );
 }
 
 /** Removes the kept events that name the address. Returns how many. */

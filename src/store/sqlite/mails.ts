@@ -34,9 +34,9 @@ const RECORD = `select m.id, ${UUID} as uuid, t.name as topic, m.email, m.state,
 function createRecordReader(db: Connection): RecordReader {
   const one = db.prepare<[number], Row>(`${RECORD} where m.id = ?`);
   const idsTo = db
-    .prepare<[string, number], number>(
+    .prepare<[string], number>(
       `select message_id from recipient where address = ? and topic_id not in (select topic_id from arriving)
-       order by 1 desc limit ?`,
+       order by 1 desc`,
     )
     .pluck();
   const named = db.prepare<[string], { first: number; last: number }>(
@@ -59,8 +59,16 @@ function createRecordReader(db: Connection): RecordReader {
     messagesBySesId: async (sesMessageId, limit) =>
       bySesId.all(sesMessageId, limit).flatMap((row) => recordOf(row) ?? []),
     message: async (id) => recordOf(one.get(id)),
-    messagesTo: async (address, limit) =>
-      idsTo.all(address.toLowerCase(), limit).flatMap((id) => recordOf(one.get(id)) ?? []),
+    async messagesTo(address, limit) {
+      const found: MessageRecord[] = [];
+      for (const id of idsTo.iterate(address.toLowerCase())) {
+        if (found.length >= limit) break;
+        // The recipients of a topic that is being pruned go after its messages.
+        const record = recordOf(one.get(id));
+        if (record !== null) found.push(record);
+      }
+      return found;
+    },
     async messagesNamed(uuid, limit) {
       const ids = named.get(uuid);
       return ids === undefined ? [] : between.all(ids.first, ids.last, limit).flatMap((row) => recordOf(row) ?? []);

@@ -1,16 +1,18 @@
 /**
  * Removes the messages of topics that finished long ago. The first transaction about a topic closes it, so that nobody is added any
- * more; each further one removes some of its messages. When the process is killed in between, the topic stays closed, and the next call
- * goes on.
+ * more; each further one removes some of its messages. The recipients of all these topics are removed together, when the messages are
+ * gone: whoever looks for a person's messages finds those that are there, at any moment. When the process is killed in between, the topic
+ * stays closed, and the next call goes on.
  */
 import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
-import { NO_TOPIC, STATES } from "../../message.ts";
+import { NO_TOPIC } from "../../message.ts";
 import { createParts, type RunPart } from "../parts.ts";
 import type { Prunable, Pruned, Removed } from "../rows.ts";
 import type { Removal } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
-import { createRemover, type Remover } from "./remover.ts";
+import { sweepRecipients } from "./recipient-sweep.ts";
+import { createRemover, MESSAGES_LEFT, type Remover } from "./remover.ts";
 import { removeUnusedContents } from "./unused-contents.ts";
 
 /** How many messages one step counts. */
@@ -31,14 +33,18 @@ export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
         pruned.events += removed.events;
         onProgress?.(pruned);
       };
-      const [close, removeAll, removeOld] = [createClose(job), createRemoval(job, GOES), createRemoval(job, OLD)];
+      const [close, removeAll] = [createClose(job), createRemoval(job, { condition: GOES, withRecipients: false })];
       for (const topic of finishedTopics(job.db, cutOff)) {
         if (!(await inParts((_rows, begun) => close(topic.id, cutOff, begun)))) continue;
         pruned.topics++;
         await removeAll(inParts, { ...topic, cutOff }, note);
       }
       const single = noTopic(job.db);
-      if (single !== null) await removeOld(inParts, { ...single, cutOff }, note);
+      if (single !== null) {
+        const removeOld = createRemoval(job, { condition: OLD, withRecipients: true });
+        await removeOld(inParts, { ...single, cutOff }, note);
+      }
+      await removeRecipients(job, inParts);
       await removeKept(job, inParts, cutOff, (events) => note({ messages: 0, events }));
       await removeUnusedContents(job, inParts, signal);
       return pruned;
@@ -61,15 +67,11 @@ const LAST_THING = `max(t.created_at, ifnull(t.not_before, 0), ifnull(t.cancelle
 /** True in SQL for a topic that has ended before @cutOff, or that somebody has begun to prune. */
 const IS_FINISHED = `t.pending = 0 and t.sending = 0 and t.afresh_at is null and (t.pruned_at is not null or ${LAST_THING} < @cutOff)`;
 
-/** In SQL, how many messages of topic `t` are still there. */
-const LEFT = `${STATES.map((state) => `t.${state}`).join(" + ")}
-  - (select ifnull(sum(messages), 0) from removed where topic_id = t.id)`;
-
 function finishedTopics(db: Connection, cutOff: number): (Finished & { messages: number })[] {
   return db
     .prepare<[{ cutOff: number; noTopic: string }], Finished & { messages: number }>(
-      `select t.id, t.name as topic, t.endpoint is 'sandbox' as isRehearsal, ${LEFT} as messages from topic t
-       where t.name <> @noTopic and ${LEFT} > 0 and ${IS_FINISHED} order by t.id`,
+      `select t.id, t.name as topic, t.endpoint is 'sandbox' as isRehearsal, ${MESSAGES_LEFT} as messages from topic t
+       where t.name <> @noTopic and ${MESSAGES_LEFT} > 0 and ${IS_FINISHED} order by t.id`,
     )
     .all({ cutOff, noTopic: NO_TOPIC });
 }
@@ -126,8 +128,11 @@ const find = (db: Connection, condition: string) =>
 
 type RemoveAll = (inParts: RunPart, topic: Removing, note: (removed: Removed) => void) => Promise<void>;
 
-/** Makes what removes the messages of a topic for which the condition is true. */
-function createRemoval(job: Job, condition: string): RemoveAll {
+/** Makes what removes the messages of a topic for which the condition is true, with their recipients or without. */
+function createRemoval(
+  job: Job,
+  { condition, withRecipients }: { condition: string; withRecipients: boolean },
+): RemoveAll {
   const [remove, look, rangesOf] = [createRemover(job.db), find(job.db, condition), createRanges(job.db)];
   return async (inParts, topic, note) => {
     for (const range of rangesOf(topic))
@@ -136,7 +141,9 @@ function createRemoval(job: Job, condition: string): RemoveAll {
         // Most ranges of requests are short, and many are empty by now: looking costs no transaction.
         if (look.get({ ...where, after, most: 1 }) === undefined) break;
         const part = await inParts((most, begun) =>
-          transaction(job, () => removePart({ look, remove, ...topic }, { ...where, after, most }, begun)),
+          transaction(job, () =>
+            removePart({ look, remove, withRecipients, ...topic }, { ...where, after, most }, begun),
+          ),
         );
         note(part);
         if (part.last === null) break;
@@ -146,14 +153,48 @@ function createRemoval(job: Job, condition: string): RemoveAll {
 }
 
 function removePart(
-  { look, remove, isRehearsal }: { look: ReturnType<typeof find>; remove: Remover; isRehearsal: 0 | 1 },
+  {
+    look,
+    remove,
+    withRecipients,
+    isRehearsal,
+  }: { look: ReturnType<typeof find>; remove: Remover; withRecipients: boolean; isRehearsal: 0 | 1 },
   where: Range & { after: number; cutOff: number; topicId: number; most: number },
   begun: () => void,
 ): Removed & { last: number | null } {
   begun();
   const ids = look.all(where);
   // A uuid of what was sent stays known for good. One of a rehearsal does not keep the real thing from being sent.
-  return { ...remove(ids, { withUuids: isRehearsal === 1 }), last: ids.at(-1) ?? null };
+  return { ...remove(ids, { withRecipients, withUuids: isRehearsal === 1 }), last: ids.at(-1) ?? null };
+}
+
+/** Removes the recipients of pruned topics whose messages are gone, also of those that a process did not come to. */
+async function removeRecipients(job: Job, inParts: RunPart): Promise<void> {
+  const { db } = job;
+  const topicIds = db.prepare<[], number>("select topic_id from leaving").pluck().all();
+  if (topicIds.length === 0) return;
+  const inPart = <T>(work: (rows: number) => T): Promise<T> =>
+    inParts((rows, begun) =>
+      transaction(job, () => {
+        begun();
+        return work(rows);
+      }),
+    );
+  await sweepRecipients(
+    db,
+    "exists (select 1 from leaving where leaving.topic_id = recipient.topic_id)",
+    async (work) => {
+      await inPart(work);
+      return "goes on";
+    },
+  );
+  const isDone = db.prepare<[number]>("delete from leaving where topic_id = ?");
+  for (let at = 0; at < topicIds.length;)
+    at += await inPart((rows) => {
+      const some = topicIds.slice(at, at + rows);
+      for (const id of some) isDone.run(id);
+      return some.length;
+    });
 }
 
 /** Removes kept events that came before the cut-off. */

@@ -1,10 +1,17 @@
 /** Removes messages for good, with all that is kept of them. */
-import type { State } from "../../message.ts";
+import { type State, STATES } from "../../message.ts";
 import type { Removed } from "../rows.ts";
 import type { Connection } from "./connection.ts";
 
-/** Removes these messages, inside a transaction. `withUuids`: also the uuids that name no other message. */
-export type Remover = (ids: readonly number[], options: { withUuids: boolean }) => Removed;
+/**
+ * Removes these messages, inside a transaction. `withRecipients`: also their recipients; those of a pruned topic may stay until all
+ * of its messages are gone (`leaving` in schema.ts). `withUuids`: also the uuids that name no other message.
+ */
+export type Remover = (ids: readonly number[], options: { withRecipients: boolean; withUuids: boolean }) => Removed;
+
+/** In SQL, how many messages of topic `t` are still there. */
+export const MESSAGES_LEFT = `${STATES.map((state) => `t.${state}`).join(" + ")}
+  - (select ifnull(sum(messages), 0) from removed where topic_id = t.id)`;
 
 /** SQL for the ids that a statement is given as a JSON array. */
 const GIVEN = "(select value from json_each(@ids))";
@@ -18,6 +25,10 @@ export function createRemover(db: Connection): Remover {
   const note = db.prepare<[number, State, number]>(
     `insert into removed (topic_id, state, messages) values (?, ?, ?)
      on conflict do update set messages = messages + excluded.messages`,
+  );
+  const leaves = db.prepare<[number]>(
+    `insert into leaving select id from topic t where id = ? and pruned_at is not null and ${MESSAGES_LEFT} = 0
+     on conflict do nothing`,
   );
   // The highest id is what new ones are counted from, and none may come twice.
   const keepCount = db.prepare(
@@ -44,15 +55,16 @@ export function createRemover(db: Connection): Remover {
   ];
   const others = [told, ...rows.map((each) => db.prepare<Given>(`delete from ${each} in ${GIVEN}`))];
   const removeUuids = createUuidRemover(db);
-  return (ids, { withUuids }) => {
+  return (ids, { withRecipients, withUuids }) => {
     const given = { ids: JSON.stringify(ids) };
     let messages = 0;
     for (const row of count.all(given)) {
       note.run(row.topicId, row.state, row.messages);
+      leaves.run(row.topicId);
       messages += row.messages;
     }
     keepCount.run();
-    recipients.run(given);
+    if (withRecipients) recipients.run(given);
     const removed = { messages, events: events.run(given).changes };
     for (const other of others) other.run(given);
     if (withUuids) for (const id of ids) removeUuids(id);

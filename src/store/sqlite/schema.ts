@@ -500,4 +500,11 @@ export const MIGRATIONS: readonly string[] = [
     ${STATES.map((state) => `${state} integer not null default 0 check (${state} >= 0)`).join(",\n    ")}
   ) strict;
   `,
+  `
+  -- A topic that was pruned: all of its messages are gone, and some of its recipients may still be there. They go when the recipients
+  -- are looked through, which prune does once for all topics; then this row goes.
+  create table leaving (
+    topic_id integer primary key
+  ) strict;
+  `,
 ];
