@@ -19,6 +19,9 @@ import { removeUnusedContents } from "./unused-contents.ts";
 /** How many messages one step counts. */
 const STEP = 20_000;
 
+/** Comes after everything: of a topic that has ended all goes, also when somebody began it who asked for less old ones. */
+const EVER = Number.MAX_SAFE_INTEGER;
+
 /** Makes the part of the store that removes what is old. */
 export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
   const before = (ms: number) => Math.floor(job.time.now().wall - ms);
@@ -36,7 +39,7 @@ export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
       for (const topic of await finishedTopics(job, cutOff)) {
         if (!(await inParts((_rows, begun) => closeTopic(job, topic, cutOff, begun)))) continue;
         pruned.topics++;
-        await removeAll(job, inParts, { ...topic, condition: GOES, cutOff }, note);
+        await removeAll(job, inParts, { ...topic, condition: GOES, cutOff: EVER }, note);
       }
       const single = await noTopic(job);
       if (single !== null) await removeAll(job, inParts, { ...single, condition: OLD, cutOff }, note);
@@ -184,7 +187,7 @@ async function survey(job: Job, cutOff: number, signal: AbortSignal): Promise<Pr
   const topics = await finishedTopics(job, cutOff);
   const single = await noTopic(job);
   const sum = { messages: 0, events: 0 };
-  for await (const part of countFinished(job, topics, cutOff, signal)) add(sum, part);
+  for await (const part of countFinished(job, topics, EVER, signal)) add(sum, part);
   if (single !== null) add(sum, await countRemovable(job, { ...single, condition: OLD, cutOff }, signal));
   const [kept] = await read<{ count: number }>(
     job,

@@ -18,6 +18,9 @@ import { removeUnusedContents } from "./unused-contents.ts";
 /** How many messages one step counts. */
 const STEP = 20_000;
 
+/** Comes after everything: of a topic that has ended all goes, also when somebody began it who asked for less old ones. */
+const EVER = Number.MAX_SAFE_INTEGER;
+
 /** Makes the part of the store that removes what is old. */
 export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
   return {
@@ -37,7 +40,7 @@ export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
       for (const topic of finishedTopics(job.db, cutOff)) {
         if (!(await inParts((_rows, begun) => close(topic.id, cutOff, begun)))) continue;
         pruned.topics++;
-        await removeAll(inParts, { ...topic, cutOff }, note);
+        await removeAll(inParts, { ...topic, cutOff: EVER }, note);
       }
       const single = noTopic(job.db);
       if (single !== null) {
@@ -226,7 +229,7 @@ async function survey(job: Job, cutOff: number, signal: AbortSignal): Promise<Pr
   const single = noTopic(db);
   const sum = { messages: 0, events: 0 };
   const [countAll, countOld] = [createCount(db, GOES, sum), createCount(db, OLD, sum)];
-  for (const topic of topics) await countAll({ ...topic, cutOff }, signal);
+  for (const topic of topics) await countAll({ ...topic, cutOff: EVER }, signal);
   if (single !== null) await countOld({ ...single, cutOff }, signal);
   const kept = db.prepare<[number], number>("select count(*) from unmatched where received_at < ?").pluck();
   sum.events += kept.get(cutOff) ?? 0;

@@ -415,6 +415,24 @@ function pruning(prepare: Prepare): void {
     await settle(store, sent(next));
   });
 
+  it("what was begun goes on, also when only older topics are asked for", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(
+      store,
+      Array.from({ length: 1_200 }, (_, n) => `p${n}@x.example`),
+    );
+    await settle(store, ...(await turn(store, 1_200)).claims.map((claim) => sent(claim)));
+    clock.pass(2 * DAY_MS);
+    const stop = new AbortController();
+    const pruning = store.prune(DAY_MS, { signal: stop.signal, onProgress: () => stop.abort() });
+    await expect(pruning).rejects.toThrow(InterruptedError);
+    const left = (await messagesOf(store)).length;
+    expect(await store.prunable(100 * DAY_MS, calm())).toMatchObject({ topics: [{ messages: left }], messages: left });
+    expect(await store.prune(100 * DAY_MS, { signal: calm() })).toMatchObject({ topics: 1, messages: left });
+    expect(await messagesOf(store)).toEqual([]);
+  });
+
   it("leaves what is put back to pending meanwhile", async () => {
     const { open, clock } = await prepare();
     const store = await open();
