@@ -23,11 +23,11 @@ const SWITCHING = 101;
 /** What a call wants to know of its request. */
 export interface Departing {
   /** Asked when the request is ready and its connection stands. False: it is not written, and the call rejects with `WithheldError`. */
-  mayLeave: () => boolean;
+  mayLeave(): boolean;
   /** Called right before the first byte is written: from now on the request may have arrived. */
-  onLeaving: () => void;
-  /** Called when the request has been handed to the operating system. */
-  onDeparted: () => void;
+  onLeaving(): void;
+  /** Called when the request has been handed to the operating system: nobody reads its body any more. */
+  onDeparted(): void;
 }
 
 /** The request was not written, because the call was no longer allowed to leave. */
@@ -53,17 +53,30 @@ class ProtocolError extends Error {
   override name = "ProtocolError";
 }
 
-/** A request as the SDK hands it over (HttpRequest of @smithy/types). */
-export interface Request {
+/** Where a request goes. */
+export interface Server {
   protocol: string;
   hostname: string;
   port?: number;
+}
+
+/** What is sent to a server. */
+export interface Message {
   method: string;
   path: string;
   query?: Record<string, string | string[] | null>;
   /** By name, or names and values in turn, which is faster. */
   headers: Record<string, string> | readonly string[];
   body?: string | Uint8Array;
+}
+
+/** A request as the SDK hands it over (HttpRequest of @smithy/types). */
+interface Request extends Server, Message {}
+
+/** A request that is made when its connection stands, so that none waits for one with a body in its hands. */
+export interface Errand extends Departing {
+  /** Called at most once. */
+  message(): Message;
 }
 
 /** An answer as the SDK takes it. */
@@ -79,8 +92,8 @@ export interface Response {
 export interface Handler {
   /** Rejects when no whole answer comes; with the reason of `abortSignal`, which must be one of Node's, when that aborts. */
   handle(request: Request, options?: { abortSignal?: object }): Promise<{ response: Response }>;
-  /** The same for a request that is not the SDK's. */
-  exchange(request: Request, departing: Departing): Exchange;
+  /** The same for a request that is not the SDK's. @throws EndpointError and TypeError for what is no address of a server. */
+  exchange(server: Server, errand: Errand): Exchange;
   destroy(): void;
   /** Part of the SDK's contract; there is nothing to configure. */
   updateHttpClientConfig(): void;
@@ -88,22 +101,42 @@ export interface Handler {
   metadata: { handlerProtocol: string };
 }
 
-/** What became of a request that was answered. */
-export interface Exchanged {
-  response: Response;
-  /** The operating system has all of the request, and nobody reads its body any more. */
-  isFinished: boolean;
-}
-
 /** A request on its way. */
 interface Exchange {
   /** Rejects when no whole answer comes. */
-  answer: Promise<Exchanged>;
+  answer: Promise<Response>;
   /** Ends it, unless it is over: `answer` rejects with `reason`. */
   cancel(reason: unknown): void;
 }
 
 const departings = new WeakMap<object, Departing>();
+
+/** A request of the SDK, and who wants to know what becomes of it. */
+class Prepared implements Errand {
+  readonly #request: Request;
+  readonly #departing: Departing | undefined;
+
+  constructor(request: Request) {
+    this.#request = request;
+    this.#departing = departings.get(request);
+  }
+
+  message(): Message {
+    return this.#request;
+  }
+
+  mayLeave(): boolean {
+    return this.#departing === undefined || this.#departing.mayLeave();
+  }
+
+  onLeaving(): void {
+    this.#departing?.onLeaving();
+  }
+
+  onDeparted(): void {
+    this.#departing?.onDeparted();
+  }
+}
 
 /** Makes the handler tell `departing` what becomes of this request of the SDK. */
 export function watchRequest(request: object, departing: Departing): void {
@@ -121,15 +154,14 @@ interface HandlerOptions {
 /** Makes a handler. A connection has to stand within 5 s. */
 export function createHandler({ maxSockets, exchangeMs }: HandlerOptions): Handler {
   const servers = new Servers(maxSockets);
-  const exchange = (request: Request, departing: Departing | undefined) =>
-    new OneExchange(request, servers.of(request), departing);
+  const exchange = (server: Server, errand: Errand) => new OneExchange(servers.of(server), errand);
   const within = async (request: Request, signal: AbortSignal | undefined) => {
     if (signal?.aborted) throw signal.reason as Error;
-    const { answer, cancel } = exchange(request, departings.get(request));
+    const { answer, cancel } = exchange(request, new Prepared(request));
     const abort = () => cancel(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     try {
-      return await answer;
+      return { response: await answer };
     } finally {
       signal?.removeEventListener("abort", abort);
     }
@@ -159,7 +191,7 @@ class Servers {
   }
 
   /** @throws EndpointError and TypeError for what is no address of a server. */
-  of({ protocol, hostname, port: given }: Request): Connections {
+  of({ protocol, hostname, port: given }: Server): Connections {
     const port = given ?? null;
     const known = this.#all.find((one) => one.hostname === hostname && one.port === port && one.protocol === protocol);
     if (known !== undefined) return known.connections;
@@ -177,29 +209,27 @@ class Servers {
 
 /** One request and its answer. undici calls its methods, from `onRequestStart` on. */
 class OneExchange implements Exchange, Dispatcher.DispatchHandler {
-  readonly answer: Promise<Exchanged>;
-  readonly #departing: Departing | undefined;
+  readonly answer: Promise<Response>;
+  readonly #errand: Errand;
   readonly #connections: Connections;
-  readonly #request: Request;
-  readonly #chunks: Buffer[] = [];
-  #resolve: (exchanged: Exchanged) => void = () => undefined;
+  #resolve: (response: Response) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
   /** Null: none stands yet, or it is given back. */
   #connection: Connection | null = null;
   #controller: Dispatcher.DispatchController | null = null;
   #head: { status: number; reason: string; headers: IncomingHttpHeaders } | null = null;
+  #chunks: Buffer[] = [];
   #bytes = 0;
   #isOver = false;
 
-  constructor(request: Request, connections: Connections, departing: Departing | undefined) {
-    this.#request = request;
+  constructor(connections: Connections, errand: Errand) {
     this.#connections = connections;
-    this.#departing = departing;
+    this.#errand = errand;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    if (this.#mayLeave()) connections.take((error, connection) => this.#begin(error, connection));
+    if (errand.mayLeave()) connections.take((error, connection) => this.#begin(error, connection));
     else this.#fail(WITHHELD);
   }
 
@@ -215,19 +245,22 @@ class OneExchange implements Exchange, Dispatcher.DispatchHandler {
   }
 
   #mayLeave(): boolean {
-    return !this.#isOver && (this.#departing === undefined || this.#departing.mayLeave());
+    return !this.#isOver && this.#errand.mayLeave();
   }
 
   #begin(error: Error | null, connection: Connection | undefined): void {
     if (connection === undefined) return this.#fail(error);
-    if (!this.#mayLeave()) {
-      this.#fail(WITHHELD);
-      return this.#connections.give(connection);
+    try {
+      if (!this.#mayLeave()) throw WITHHELD;
+      const { method, path, query, headers, body = null } = this.#errand.message();
+      const target = query === undefined ? path : path + queryText(query);
+      this.#connection = connection;
+      connection.client.dispatch({ method, path: target, headers: headers as string[], body }, this);
+    } catch (failure) {
+      this.#fail(failure);
+      this.#connection = null;
+      this.#connections.give(connection);
     }
-    this.#connection = connection;
-    const { method, path, query, headers, body = null } = this.#request;
-    const target = query === undefined ? path : path + queryText(query);
-    connection.client.dispatch({ method, path: target, headers: headers as string[], body }, this);
   }
 
   /** The request is written when this returns. When it throws, it is not, and the connection serves the next one. */
@@ -236,16 +269,16 @@ class OneExchange implements Exchange, Dispatcher.DispatchHandler {
     if (this.#controller !== null) throw lost();
     if (!this.#mayLeave()) throw WITHHELD;
     this.#controller = controller;
-    this.#departing?.onLeaving();
+    this.#errand.onLeaving();
     queueMicrotask(() => this.#tellDeparture());
   }
 
   #tellDeparture(): void {
     const { socket } = this.#connection ?? {};
-    if (this.#departing === undefined || socket === undefined || socket.destroyed) return;
-    if (socket.writableLength === 0) this.#departing.onDeparted();
+    if (socket === undefined || socket.destroyed) return;
+    if (socket.writableLength === 0) this.#errand.onDeparted();
     // Called when all that was written before has been handed over.
-    else socket.write("", (error) => void (error || this.#departing?.onDeparted()));
+    else socket.write("", (error) => void (error || this.#errand.onDeparted()));
   }
 
   onResponseStart(
@@ -271,10 +304,9 @@ class OneExchange implements Exchange, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    const isFinished = this.#connection?.socket.writableLength === 0;
     this.#giveBack();
     this.#isOver = true;
-    this.#resolve({ response: new Answer(this.#head, this.#chunks), isFinished });
+    this.#resolve(new Answer(this.#head, this.#chunks));
   }
 
   onResponseError(_: unknown, error: Error & { code?: string }): void {

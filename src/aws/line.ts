@@ -1,13 +1,12 @@
 /** The way to SES: a client of the SDK with its credentials, and calls of SendEmail that are made without its machinery. */
 import { SendEmailCommand, SESv2Client, type SESv2ClientConfig } from "@aws-sdk/client-sesv2";
-import { type ComposedMail, type Tag, wholeMail } from "../message.ts";
+import { wholeMail } from "../message.ts";
 import { reportDepartures, watchDeparture } from "./departure.ts";
-import { createHandler, type Departing, type Handler } from "./http-handler.ts";
+import { createHandler, type Handler } from "./http-handler.ts";
 import { inputOf, useOwnBodies } from "./request-body.ts";
-import type { Deadline } from "../time/time-limit.ts";
 import { type AnswerReader, createAnswerReader } from "./wire/answer.ts";
-import { type Body, BodyWriter } from "./wire/body.ts";
-import { OwnWire, wireOf } from "./wire/wire.ts";
+import { BodyWriter, type Letter } from "./wire/body.ts";
+import { type Call, OwnWire, wireOf } from "./wire/wire.ts";
 
 /** Which SES a line leads to. */
 export interface LineOptions {
@@ -23,20 +22,6 @@ export interface LineOptions {
   wire?: "own" | "sdk";
   /** The multi-region endpoint that mails go through. Its signatures are the SDK's alone. Not set: that of the region. */
   endpointId?: string;
-}
-
-/** What a call of SendEmail is made with. */
-interface Call {
-  departing: Departing;
-  deadline: Deadline;
-}
-
-/** One mail on its way. Its body is written once, however often it is sent. */
-export interface Letter {
-  mail: ComposedMail;
-  tags: Tag[];
-  /** Null: the SDK writes it. */
-  body: Body | null;
 }
 
 /** A client and what follows from its settings. */
@@ -66,21 +51,30 @@ export class Line {
     return new Line(this.#options, this);
   }
 
-  /** Takes a mail, with `tags` added to its own. To be followed by `send`, and in the end by `finish`. */
-  letter(mail: ComposedMail, tags: Tag[]): Letter {
-    // A mail with files is rare, and the SDK's way is as fast for it.
-    const isCarried =
-      this.#options.wire !== "sdk" && this.#options.endpointId === undefined && mail.attachments.length === 0;
-    return { mail, tags, body: isCarried ? this.#bodies.write(mail, tags) : null };
+  /**
+   * Sends a letter with one request. Resolves to the id in the answer, if there is one; rejects with an error of the SDK or of the network,
+   * or when the time is over.
+   */
+  send(letter: Letter, call: Call): Promise<unknown> {
+    if (!this.#isCarried(letter)) return call.deadline.limit(this.#sendBySdk(letter, call));
+    const wire = this.#wire;
+    // In the same step as the mail was made: the next one finds memory that this one has left.
+    if (wire instanceof OwnWire && wire.isReady) return wire.send(letter, call);
+    return call.deadline.limit(this.#sendWhenReady(letter, call));
   }
 
-  /** Sends a letter with one request. Resolves to the id in the answer, if there is one; rejects with an error of the SDK or of the network. */
-  async send(letter: Letter, { departing, deadline }: Call): Promise<unknown> {
-    const { mail, tags, body } = letter;
-    if (body !== null) {
-      const wire = this.#wire instanceof OwnWire ? this.#wire : await this.#ownWire();
-      if (wire !== null) return wire.send(body, departing, deadline);
-    }
+  /** A mail with files is rare, and the SDK's way is as fast for it. */
+  #isCarried({ mail }: Letter): boolean {
+    const { wire, endpointId } = this.#options;
+    return wire !== "sdk" && endpointId === undefined && mail.attachments.length === 0;
+  }
+
+  async #sendWhenReady(letter: Letter, call: Call): Promise<unknown> {
+    const wire = await this.#ownWire();
+    return wire === null ? this.#sendBySdk(letter, call) : wire.send(letter, call);
+  }
+
+  async #sendBySdk({ mail, tags }: Letter, { departing, deadline }: Call): Promise<unknown> {
     deadline.throwIfOver();
     const ending = new AbortController();
     deadline.watch((error) => ending.abort(error));
@@ -91,14 +85,13 @@ export class Line {
     return answer.MessageId;
   }
 
-  /** The letter is over, whatever became of it. */
-  finish({ body }: Letter): void {
-    if (body !== null && !body.isRead) this.#bodies.release(body);
-  }
-
   /** Null: the requests of this client are signed in a way that only the SDK knows. */
   async #ownWire(): Promise<OwnWire | null> {
-    this.#wire ??= wireOf(this.client, { handler: this.#handler, answers: this.#answers });
+    this.#wire ??= wireOf(this.client, {
+      handler: this.#handler,
+      answers: this.#answers,
+      bodies: this.#bodies,
+    });
     try {
       const wire = await this.#wire;
       if (wire !== null) this.#wire = wire;

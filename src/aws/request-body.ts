@@ -16,7 +16,7 @@ const bodies = new WeakMap<object, string | Buffer>();
  * The input of a SendEmailCommand that sends `mail` with `tags` added to its own. It works only with a client passed to
  * `useOwnBodies`.
  */
-export function inputOf(mail: RenderedMail, tags: Tag[], endpointId?: string): SendEmailCommandInput {
+export function inputOf(mail: RenderedMail, tags: readonly Tag[], endpointId?: string): SendEmailCommandInput {
   const endpoint = endpointId !== undefined && { EndpointId: endpointId };
   const input: SendEmailCommandInput = { Content: {}, ...endpoint };
   bodies.set(
@@ -63,7 +63,7 @@ export function useOwnBodies(client: SESv2Client): void {
  * The JSON members of the request as SES receives them: those of SendEmailCommandInput (SES API, SendEmail), with files
  * in base64.
  */
-export function requestOf(mail: RenderedMail, tags: Tag[]) {
+export function requestOf(mail: RenderedMail, tags: readonly Tag[]) {
   const data = (text: string) => ({ Data: text, Charset: "UTF-8" });
   return {
     FromEmailAddress: mail.from,

@@ -4,8 +4,8 @@
  */
 import { GetAccountCommand, type GetAccountCommandOutput } from "@aws-sdk/client-sesv2";
 import type { ComposedMail, Tag } from "../message.ts";
-import { withinLimit, withinTime } from "../time/time-limit.ts";
-import { WithheldError } from "./http-handler.ts";
+import { Deadline, withinLimit } from "../time/time-limit.ts";
+import { type Departing, WithheldError } from "./http-handler.ts";
 import { Line, type LineOptions } from "./line.ts";
 import { type ReadyOptions, sesReady } from "./ready.ts";
 import { type SesOutcome, WITHHELD } from "../deliver/outcome.ts";
@@ -58,52 +58,41 @@ const LONGEST_ID = 200;
 export function connectSes(options: SesOptions): Ses {
   let line = new Line(options);
 
-  /** Refused before it was looked at: with fresh credentials, or by the right clock, it is another matter. Once. */
-  const twice = async <T>(call: (line: Line) => Promise<T>): Promise<T> => {
+  /** The line for a second call, when the first was refused before it was looked at. Throws the error when it was not. */
+  const lineAfter = (used: Line, error: unknown): Line => {
+    if (error instanceof WithheldError) throw error;
+    if (isClockWrong(error)) return used;
+    if (!isExpired(error)) throw error;
+    // Calls under way keep the old client. Another call may have replaced it already.
+    if (line === used) line = used.renewed();
+    return line;
+  };
+  /** With fresh credentials, or by the right clock, a call is another matter. Once. */
+  const twice = <T>(call: (line: Line) => Promise<T>): Promise<T> => {
     const used = line;
-    try {
-      return await call(used);
-    } catch (error) {
-      if (isClockWrong(error)) return call(used);
-      if (!isExpired(error)) throw error;
-      // Calls under way keep the old client. Another call may have replaced it already.
-      if (line === used) line = used.renewed();
-      return call(line);
-    }
+    return call(used).catch((error: unknown) => call(lineAfter(used, error)));
   };
 
   return {
     ready: (ready) => sesReady(line.client, ready, options.endpointId),
     async send(mail, tags, onDeparted = () => undefined, mayLeave = () => true) {
-      const call = { left: false, departed: false, isOver: false };
-      const depart = () => {
-        if (!call.departed) onDeparted();
-        call.departed = true;
-      };
-      const departing = {
-        onDeparted: depart,
-        mayLeave: () => !call.isOver && mayLeave(),
-        onLeaving: () => void (call.left = true),
-      };
-      const letter = line.letter(mail, tags);
+      const passage = new Passage(onDeparted, mayLeave);
+      const letter = { mail, tags };
+      const call = { departing: passage, deadline: new Deadline(options.timeoutMs + uploadMs(mail)) };
       try {
-        const id = await withinTime(options.timeoutMs + uploadMs(mail), (deadline) =>
-          twice((each) => {
+        return sentAs(
+          await twice((each) => {
             // The first request was answered: SES did not take the message.
-            call.left = false;
-            return each.send(letter, { departing, deadline });
+            passage.hasLeft = false;
+            return each.send(letter, call);
           }),
         );
-        return sentAs(id);
       } catch (error) {
         if (error instanceof WithheldError) return WITHHELD;
-        return call.left ? outcomeOfLeft(error, addressOf(mail.from)) : outcomeOfUnsent(error);
+        return passage.hasLeft ? outcomeOfLeft(error, addressOf(mail.from)) : outcomeOfUnsent(error);
       } finally {
-        // Credentials that come too late must not send it after all.
-        call.isOver = true;
-        // A request that was only written in part may have arrived, too.
-        if (call.left) depart();
-        line.finish(letter);
+        call.deadline.end();
+        passage.end();
       }
     },
     async account(timeoutMs) {
@@ -119,6 +108,41 @@ export function connectSes(options: SesOptions): Ses {
     },
     close: () => line.client.destroy(),
   };
+}
+
+/** A message on its way through the requests of one call. */
+class Passage implements Departing {
+  /** True: its last request may have arrived. */
+  hasLeft = false;
+  readonly #onDeparted: () => void;
+  readonly #mayLeave: () => boolean;
+  #isTold = false;
+  #isOver = false;
+
+  constructor(onDeparted: () => void, mayLeave: () => boolean) {
+    this.#onDeparted = onDeparted;
+    this.#mayLeave = mayLeave;
+  }
+
+  mayLeave(): boolean {
+    return !this.#isOver && this.#mayLeave();
+  }
+
+  onLeaving(): void {
+    this.hasLeft = true;
+  }
+
+  onDeparted(): void {
+    if (!this.#isTold) this.#onDeparted();
+    this.#isTold = true;
+  }
+
+  /** The call is over. Credentials that come too late must not send it after all. */
+  end(): void {
+    this.#isOver = true;
+    // A request that was only written in part may have arrived, too.
+    if (this.hasLeft) this.onDeparted();
+  }
 }
 
 /** Without an id we cannot prove anything. An event of this message will settle it. `id` is foreign text, or no text at all. */

@@ -5,20 +5,43 @@ const LATE_MS = 100;
 /** What came in meanwhile waits in the sockets. This is the time to read it before anything counts as lost. */
 const GRACE_MS = 1_000;
 
+/** A time that runs. When the process stood still meanwhile, there is up to a second more, in which answers that have arrived are read. */
+class Limit {
+  readonly #ms: number;
+  readonly #expire: () => void;
+  #dueAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Begins now. `expire` is called once, after `ms`. */
+  constructor(ms: number, expire: () => void) {
+    this.#ms = ms;
+    this.#expire = expire;
+    this.#begin(ms);
+  }
+
+  /** From now on `expire` is not called any more. */
+  callOff(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #begin(waitMs: number): void {
+    this.#dueAt = performance.now() + waitMs;
+    this.#timer = setTimeout(() => this.#end(), waitMs);
+  }
+
+  #end(): void {
+    if (performance.now() - this.#dueAt > LATE_MS) this.#begin(Math.min(GRACE_MS, this.#ms));
+    else this.#expire();
+  }
+}
+
 /**
  * Calls `expire` once, after `ms`. When the process stood still meanwhile, it gets up to a second more, in which answers that have
  * arrived are read. Returns a function that calls it off.
  */
 export function startLimit(ms: number, expire: () => void): () => void {
-  const begin = (waitMs: number): NodeJS.Timeout => {
-    const dueAt = performance.now() + waitMs;
-    return setTimeout(() => {
-      if (performance.now() - dueAt > LATE_MS) timer = begin(Math.min(GRACE_MS, ms));
-      else expire();
-    }, waitMs);
-  };
-  let timer = begin(ms);
-  return () => clearTimeout(timer);
+  const limit = new Limit(ms, expire);
+  return () => limit.callOff();
 }
 
 /** The time was over before the work was. */
@@ -28,18 +51,16 @@ export class TimeLimitError extends Error {
 
 /** The time that a piece of work has. It does what an AbortSignal does for one listener, in a tenth of the time. */
 export class Deadline {
-  readonly #cancel: () => void;
+  readonly #ms: number;
+  readonly #limit: Limit;
   #error: TimeLimitError | null = null;
   #listener: ((error: TimeLimitError) => void) | null = null;
+  #giveUp: ((error: TimeLimitError) => void) | null = null;
 
-  /** Begins now. `expire` is called when the time is over, unless `end` is called before. */
-  constructor(ms: number, expire: (error: TimeLimitError) => void) {
-    this.#cancel = startLimit(ms, () => {
-      const error = new TimeLimitError(`nothing came to an end within ${ms} ms`);
-      this.#error = error;
-      expire(error);
-      this.#listener?.(error);
-    });
+  /** Begins now. To be ended with `end`. */
+  constructor(ms: number) {
+    this.#ms = ms;
+    this.#limit = new Limit(ms, () => this.#expire());
   }
 
   /** @throws TimeLimitError when the time is over. */
@@ -52,29 +73,31 @@ export class Deadline {
     this.#listener = listener;
   }
 
+  /**
+   * What `work` comes to. When the time is over before, this rejects at once with TimeLimitError, even when `work` takes no notice of it. To
+   * be called for one work at a time.
+   */
+  limit<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#giveUp = reject;
+      if (this.#error !== null) reject(this.#error);
+      work.then(resolve, reject);
+    });
+  }
+
   /** The work has come to its end. */
   end(): void {
-    this.#cancel();
+    this.#limit.callOff();
     this.#listener = null;
+    this.#giveUp = null;
   }
-}
 
-/**
- * Runs `work` for no longer than `ms`. Then this rejects at once, even when `work` takes no notice of its deadline.
- * @throws TimeLimitError when the time is over.
- */
-export function withinTime<T>(ms: number, work: (deadline: Deadline) => Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const deadline = new Deadline(ms, reject);
-    const ended = (settle: () => void) => {
-      deadline.end();
-      settle();
-    };
-    work(deadline).then(
-      (value) => ended(() => resolve(value)),
-      (error: Error) => ended(() => reject(error)),
-    );
-  });
+  #expire(): void {
+    const error = new TimeLimitError(`nothing came to an end within ${this.#ms} ms`);
+    this.#error = error;
+    this.#giveUp?.(error);
+    this.#listener?.(error);
+  }
 }
 
 /** What may end a piece of work early. */

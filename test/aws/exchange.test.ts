@@ -363,8 +363,13 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       await new Promise((resolve) => setTimeout(resolve, 20));
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
       let hasLeft = false;
-      const departing = { mayLeave: () => true, onLeaving: () => (hasLeft = true), onDeparted: () => undefined };
-      const failed = await handler.exchange(request, departing).answer.catch((error: unknown) => error);
+      const errand = {
+        message: () => request,
+        mayLeave: () => true,
+        onLeaving: () => void (hasLeft = true),
+        onDeparted: () => undefined,
+      };
+      const failed = await handler.exchange(request, errand).answer.catch((error: unknown) => error);
       expect({ code: (failed as { code?: string }).code, hasLeft }).toEqual({ code: "ECONNRESET", hasLeft: false });
     });
 

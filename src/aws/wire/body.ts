@@ -12,11 +12,11 @@ const MOST_FREE_BYTES = 32 * 1024 * 1024;
 const LARGEST = 512 * 1024;
 const SMALLEST = 16 * 1024;
 
-/** The body of one request. */
-export interface Body {
-  bytes: Buffer;
-  /** True while a request reads it, and for ever when nobody can tell that it does so no more. */
-  isRead: boolean;
+/** One mail on its way. */
+export interface Letter {
+  mail: ComposedMail;
+  /** Added to those of the mail. */
+  tags: readonly Tag[];
 }
 
 /** A character takes three bytes of UTF-8 at most. */
@@ -30,8 +30,8 @@ export class BodyWriter {
   readonly #shared = new WeakMap<readonly string[], readonly Buffer[] | null>();
   readonly #seen = new WeakSet<readonly string[]>();
 
-  /** The body for `mail`, with `tags` added to its own. The mail has no attachments: they are left out. */
-  write(mail: ComposedMail, tags: readonly Tag[]): Body {
+  /** The body for a letter whose mail has no attachments: they are left out. */
+  write({ mail, tags }: Letter): Buffer {
     const html = this.#partsOf(mail.html);
     const text = this.#partsOf(mail.text);
     const before = beforeHtml(mail);
@@ -43,7 +43,7 @@ export class BodyWriter {
     end += buffer.write(BETWEEN, end, "latin1");
     end = put(text, buffer, end);
     end += buffer.write(after, end);
-    return { bytes: buffer.subarray(0, end), isRead: false };
+    return buffer.subarray(0, end);
   }
 
   #partsOf(text: string | Pieces): Parts {
@@ -77,8 +77,8 @@ export class BodyWriter {
   }
 
   /** Uses the buffer of a body for others from now on. To be called once, when nobody reads it any more, or never. */
-  release({ bytes }: Body): void {
-    const buffer = Buffer.from(bytes.buffer);
+  release(body: Buffer): void {
+    const buffer = Buffer.from(body.buffer);
     if (buffer.length > LARGEST || this.#freeBytes + buffer.length > MOST_FREE_BYTES) return;
     this.#free.push(buffer);
     this.#freeBytes += buffer.length;

@@ -3,10 +3,10 @@
  * endpoint, signing scope, credentials and their renewal, the clock's offset, and what an answer means.
  */
 import type { SESv2Client } from "@aws-sdk/client-sesv2";
-import type { Departing, Handler, Request, Response } from "../http-handler.ts";
+import type { Departing, Errand, Handler, Message, Response, Server } from "../http-handler.ts";
 import type { Deadline } from "../../time/time-limit.ts";
 import type { AnswerReader } from "./answer.ts";
-import type { Body } from "./body.ts";
+import type { BodyWriter, Letter } from "./body.ts";
 import { type Keys, Signer } from "./sign.ts";
 import { type Target, targetOf } from "./target.ts";
 
@@ -17,6 +17,13 @@ const RENEWED_BEFORE_MS = 300_000;
 export interface WireParts {
   handler: Handler;
   answers: AnswerReader;
+  bodies: BodyWriter;
+}
+
+/** What a call is made with. */
+export interface Call {
+  departing: Departing;
+  deadline: Deadline;
 }
 
 /**
@@ -32,39 +39,46 @@ export class OwnWire {
   readonly #client: SESv2Client;
   readonly #handler: Handler;
   readonly #answers: AnswerReader;
-  readonly #place: Pick<Request, "protocol" | "hostname" | "port" | "method" | "path">;
+  readonly #bodies: BodyWriter;
+  readonly #server: Server;
+  readonly #way: Pick<Message, "method" | "path">;
   readonly #correctsClock: boolean;
   readonly #signer: Signer;
   #keys: (Keys & { expiration?: Date | undefined }) | null = null;
   /** When the clock of SES was looked at last. */
   #askedAt = -Infinity;
 
-  constructor(client: SESv2Client, { handler, answers }: WireParts, target: Target) {
+  constructor(client: SESv2Client, { handler, answers, bodies }: WireParts, target: Target) {
     this.#client = client;
     this.#handler = handler;
     this.#answers = answers;
+    this.#bodies = bodies;
     const { protocol, hostname, port, path, correctsClock } = target;
-    this.#place = { protocol, hostname, ...(port !== undefined && { port }), method: "POST", path };
+    this.#server = { protocol, hostname, ...(port !== undefined && { port }) };
+    this.#way = { method: "POST", path };
     this.#correctsClock = correctsClock;
     this.#signer = new Signer(target);
   }
 
+  /** True: a call needs to wait for nothing before its request is made. */
+  get isReady(): boolean {
+    return this.#validKeys() !== null;
+  }
+
   /**
-   * Makes one call with this body. Resolves to the message id, which may be missing or no text. Rejects as the call of the SDK would: with
-   * its error for an answer that is no good one, or with that of the network.
+   * Makes one call. Resolves to the message id, which may be missing or no text. Rejects as the call of the SDK would: with its error for
+   * an answer that is no good one, or with that of the network. Of the deadline it takes notice once it has credentials.
    */
-  async send(body: Body, departing: Departing, deadline: Deadline): Promise<unknown> {
+  async send(letter: Letter, { departing, deadline }: Call): Promise<unknown> {
     const keys = this.#validKeys() ?? (await this.#fetchKeys());
     deadline.throwIfOver();
     const signedMs = this.#correctsClock ? this.#client.config.systemClockOffset : 0;
-    const headers = this.#signer.headers(body.bytes, keys, Date.now() + signedMs);
-    const wasRead = body.isRead;
-    body.isRead = true;
-    const exchange = this.#handler.exchange({ ...this.#place, headers, body: body.bytes }, departing);
+    const sign = (body: Buffer): Message => {
+      return { ...this.#way, headers: this.#signer.headers(body, keys, Date.now() + signedMs), body };
+    };
+    const exchange = this.#handler.exchange(this.#server, new Carried(letter, departing, this.#bodies, sign));
     deadline.watch(exchange.cancel);
-    const { response, isFinished } = await exchange.answer;
-    // An answer may come before all of the request is written, as that to a request that is too large.
-    body.isRead = wasRead || !isFinished;
+    const response = await exchange.answer;
     const clock = { signedMs, told: (ms: number) => this.#setOffset(ms) };
     if (response.statusCode !== 200) return this.#answers.messageId(response, clock);
     this.#noteDate(response);
@@ -96,6 +110,41 @@ export class OwnWire {
 
   #setOffset(ms: number): void {
     if (this.#correctsClock) this.#client.config.systemClockOffset = ms;
+  }
+}
+
+/** One request. The buffer of its body serves others as soon as it has left; if it never leaves whole, nobody uses it again. */
+class Carried implements Errand {
+  readonly #letter: Letter;
+  readonly #departing: Departing;
+  readonly #bodies: BodyWriter;
+  readonly #sign: (body: Buffer) => Message;
+  #body: Buffer | null = null;
+
+  constructor(letter: Letter, departing: Departing, bodies: BodyWriter, sign: (body: Buffer) => Message) {
+    this.#letter = letter;
+    this.#departing = departing;
+    this.#bodies = bodies;
+    this.#sign = sign;
+  }
+
+  message(): Message {
+    this.#body = this.#bodies.write(this.#letter);
+    return this.#sign(this.#body);
+  }
+
+  mayLeave(): boolean {
+    return this.#departing.mayLeave();
+  }
+
+  onLeaving(): void {
+    this.#departing.onLeaving();
+  }
+
+  onDeparted(): void {
+    if (this.#body !== null) this.#bodies.release(this.#body);
+    this.#body = null;
+    this.#departing.onDeparted();
   }
 }
 

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it, onTestFinished, test, vi } from "vite
 import { createAnswerReader } from "../../../src/aws/wire/answer.ts";
 import { BodyWriter } from "../../../src/aws/wire/body.ts";
 import { wireOf } from "../../../src/aws/wire/wire.ts";
-import type { Exchanged, Handler } from "../../../src/aws/http-handler.ts";
+import type { Errand, Handler, Response } from "../../../src/aws/http-handler.ts";
 import { Line } from "../../../src/aws/line.ts";
 import { connectSes, type Ses, type SesOptions } from "../../../src/aws/ses.ts";
 import { Deadline } from "../../../src/time/time-limit.ts";
@@ -228,8 +228,9 @@ test("a multi-region endpoint is asked there, signed for all regions, by the SDK
     { step: "deserialize", priority: "low", name: "keepBack" },
   );
   const departing = { mayLeave: () => true, onLeaving: () => undefined, onDeparted: () => undefined };
-  const letter = line.letter(MAIL, []);
-  const call = line.send(letter, { departing, deadline: new Deadline(10_000, () => undefined) });
+  const deadline = new Deadline(10_000);
+  onTestFinished(() => deadline.end());
+  const call = line.send({ mail: MAIL, tags: [] }, { departing, deadline });
   await expect(call).rejects.toThrow("kept back");
   expect(seen[0]?.hostname).toBe("abcd.xyz.endpoints.email.amazonaws.com");
   expect(seen[0]?.headers["authorization"]).toMatch(/^AWS4-ECDSA-P256-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/ses\//);
@@ -244,40 +245,87 @@ describe("the buffer of a body", () => {
     credentials: { accessKeyId: "a", secretAccessKey: "b" },
     endpoint: "http://127.0.0.1:1",
   });
-  const response = (statusCode: number) => ({
+  const departing = { mayLeave: () => true, onLeaving: () => undefined, onDeparted: () => undefined };
+  const answer = (statusCode: number): Response => ({
     statusCode,
     reason: "",
     headers: {},
     body: Buffer.from(statusCode === 200 ? '{"MessageId":"m-1"}' : '{"message":"no"}'),
   });
-  const departing = { mayLeave: () => true, onLeaving: () => undefined, onDeparted: () => undefined };
 
-  async function sent(answers: (() => Promise<Exchanged>)[]) {
-    const [body, rest] = [new BodyWriter().write(MAIL, []), [...answers]];
-    const exchange: Handler["exchange"] = () => {
-      expect(body.isRead).toBe(true);
-      return { answer: (rest.shift() as () => Promise<Exchanged>)(), cancel: () => undefined };
+  /** Sends a letter once for each of `ways`, and says which buffers were taken and are free when all are answered. */
+  async function sent(ways: ((errand: Errand) => Promise<Response>)[]) {
+    const bodies = new BodyWriter();
+    const [taken, free] = [vi.spyOn(bodies, "write"), vi.spyOn(bodies, "release")];
+    const rest = [...ways];
+    const exchange: Handler["exchange"] = (_server, errand) => ({
+      answer: (rest.shift() as (typeof ways)[number])(errand),
+      cancel: () => undefined,
+    });
+    const made = await wireOf(client, { handler: { exchange } as Handler, answers: createAnswerReader(), bodies });
+    const deadline = new Deadline(10_000);
+    onTestFinished(() => deadline.end());
+    for (const _ of ways) await made?.send({ mail: MAIL, tags: [] }, { departing, deadline }).catch(() => undefined);
+    return {
+      taken: taken.mock.results.map(({ value }) => value as Buffer),
+      free: free.mock.calls.map(([body]) => body),
     };
-    const made = await wireOf(client, { handler: { exchange } as Handler, answers: createAnswerReader() });
-    for (const _ of answers)
-      await made?.send(body, departing, new Deadline(10_000, () => undefined)).catch(() => undefined);
-    return body.isRead;
   }
 
-  test.each<[string, (() => Promise<Exchanged>)[], boolean]>([
-    ["is free after an answer", [async () => ({ response: response(200), isFinished: true })], false],
-    ["is free after a refusal", [async () => ({ response: response(400), isFinished: true })], false],
-    ["is not when the answer came early", [async () => ({ response: response(413), isFinished: false })], true],
-    ["is not when nothing came", [async () => Promise.reject(new Error("lost"))], true],
-    [
-      "is not when the first of two requests may still read it",
-      [
-        async () => ({ response: response(403), isFinished: false }),
-        async () => ({ response: response(200), isFinished: true }),
-      ],
-      true,
-    ],
-  ])("%s", async (_name, answers, isRead) => {
-    expect(await sent(answers)).toBe(isRead);
+  it("is taken when the connection stands, and not before", async () => {
+    expect(await sent([async () => answer(200)])).toEqual({ taken: [], free: [] });
+  });
+
+  it("is free as soon as the request has left, before its answer comes", async () => {
+    let wasFree = false;
+    const { taken, free } = await sent([
+      async (errand) => {
+        const { body } = errand.message();
+        errand.onLeaving();
+        errand.onDeparted();
+        wasFree = true;
+        expect(body).toBeInstanceOf(Buffer);
+        return answer(200);
+      },
+    ]);
+    expect(wasFree).toBe(true);
+    expect(free).toEqual(taken);
+    expect(taken).toHaveLength(1);
+  });
+
+  it.each<[string, () => Promise<Response>]>([
+    ["the answer came early", async () => answer(413)],
+    ["nothing came", async () => Promise.reject(new Error("lost"))],
+  ])("is not while the request may still be written: %s", async (_name, end) => {
+    const { taken, free } = await sent([
+      (errand) => {
+        errand.message();
+        errand.onLeaving();
+        return end();
+      },
+    ]);
+    expect(taken).toHaveLength(1);
+    expect(free).toEqual([]);
+  });
+
+  it("of a second request is another one, which a late end of the first leaves alone", async () => {
+    const errands: Errand[] = [];
+    const { taken, free } = await sent([
+      async (errand) => {
+        errands.push(errand);
+        errand.message();
+        return answer(403);
+      },
+      async (errand) => {
+        errand.message();
+        errands[0]?.onDeparted();
+        errands[0]?.onDeparted();
+        return answer(200);
+      },
+    ]);
+    const [first, second] = taken;
+    expect(first?.buffer).not.toBe(second?.buffer);
+    expect(free).toHaveLength(1);
+    expect(free[0]).toBe(first);
   });
 });
