@@ -133,7 +133,7 @@ export const LIBRARIES = {
   luxon: ["compose/liquid", "report", "time"],
   marked: ["compose/mail/markdown.ts"],
   nodemailer: ["sandbox"],
-  "p-limit": ["deliver/hands.ts", "store/postgres"],
+  "p-limit": ["store/postgres"],
   parse5: ["compose/css"],
   pg: ["store/postgres"],
   "pg-connection-string": ["store/postgres/address.ts"],

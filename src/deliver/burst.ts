@@ -96,9 +96,7 @@ export class Burst {
       const room = this.#room();
       const turn = await this.#turn(room);
       steering.launched(turn.calls.length);
-      // A signal may have come while the source was looking.
-      if (steering.isStopped()) hands.giveBack(turn.calls);
-      else hands.begin(turn.calls, rate.concurrency);
+      hands.begin(turn.calls, rate.concurrency);
       onTurn(turn.perSecond);
       if (this.#isDone(turn, room)) return this.#result();
       await this.#wait(turn, room);

@@ -82,27 +82,30 @@ export function createMailer(
 
   const budget = new ByteBudget(MOST_ATTACHED);
 
-  const render = async (claim: Claim): Promise<Rendered | string> => {
-    const kept = contents.get(claim.contentId) ?? (await contents.forceFetch(claim.contentId));
-    const { content, kind, list } = kept;
-    if (typeof content === "string") return content;
-    const names = columns.get(claim.ingestId) ?? (await columns.forceFetch(claim.ingestId));
-    const { tracking } = content;
-    const linked = tracking && messageLinks(tracking, (signer ??= await links()), claim.id);
-    const { values, record } = readValues(names, claim.fields);
-    return problemOr(() => ({
-      mail: content.compose(claim.email, values, linked),
-      record,
-      kind,
-      ...(list && { list }),
-    }));
+  /** What a claim's mail is made of. Undefined: some of it has to be looked up. */
+  const known = ({ contentId, ingestId }: Claim): Source | undefined => {
+    const kept = contents.get(contentId);
+    const names = columns.get(ingestId);
+    if (kept === undefined || names === undefined) return undefined;
+    return signer === null && isTracked(kept) ? undefined : { kept, names, signer };
+  };
+
+  const lookUp = async ({ contentId, ingestId }: Claim): Promise<Source> => {
+    const kept = contents.get(contentId) ?? (await contents.forceFetch(contentId));
+    if (typeof kept.content === "string") return { kept, names: [], signer };
+    const names = columns.get(ingestId) ?? (await columns.forceFetch(ingestId));
+    if (isTracked(kept)) signer ??= await links();
+    return { kept, names, signer };
   };
 
   /** A message waits for memory before its call is made, so that the time-out of the call does not run meanwhile. */
-  const sendWithFiles = async ({ mail, record }: Rendered, send: (mail: ComposedMail) => Promise<Outcome>) => {
+  const sendWithFiles = async (
+    { mail, record }: Rendered,
+    send: (mail: ComposedMail) => Outcome | Promise<Outcome>,
+  ) => {
     const { files, ...rest } = mail;
     const attached = mail.attachments.reduce((sum, { data }) => sum + data.length, 0);
-    if (files === undefined) return attached === 0 ? send(mail) : budget.within(attached, () => send(mail));
+    if (files === undefined) return budget.within(attached, async () => send(mail));
     const found = await findFiles(wholeMail(mail), record);
     return budget.within(attached + found.bytes, async () =>
       send({ ...rest, attachments: [...mail.attachments, ...(await found.read())] }),
@@ -110,21 +113,52 @@ export function createMailer(
   };
 
   const deliver: Deliver = async (claim, onDeparted, isValid) => {
-    const rendered = await render(claim);
+    // Mostly all is known, and then a mail is made, signed and written before the next one is made: memory holds one of them, not all of a
+    // turn, and the caches of the processor have it.
+    const rendered = render(known(claim) ?? (await lookUp(claim)), claim);
     // Rows are checked before they are added, so only a content that was replaced since can fail here.
     if (typeof rendered === "string")
       return { kind: "rejected", reason: `cannot be rendered: ${rendered}`, unknown: false, isOurs: true };
+    const { mail } = rendered;
     const tags = [...own, { name: "ses-mail-message", value: String(claim.id) }];
+    // Ask last, because looking up, rendering and waiting for memory take time.
+    const send = (whole: ComposedMail) =>
+      isValid() ? ses.send(whole, tags, onDeparted, isValid, originOf(claim, rendered)) : WITHHELD;
     try {
-      // Ask last, because looking up, rendering and waiting for memory take time.
-      return await sendWithFiles(rendered, async (mail) =>
-        isValid() ? ses.send(mail, tags, onDeparted, isValid, originOf(claim, rendered)) : WITHHELD,
-      );
+      return await (mail.files === undefined && mail.attachments.length === 0
+        ? send(mail)
+        : sendWithFiles(rendered, send));
     } catch (error) {
       return outcomeOfFiles(error, whenFolderIsGone);
     }
   };
   return Object.assign(deliver, { isFull: () => budget.isFull() });
+}
+
+/** What a mail is made of. */
+interface Source {
+  kept: Kept;
+  /** The columns of its list. */
+  names: readonly string[];
+  /** Set when the content has links. */
+  signer: Links | null;
+}
+
+function isTracked({ content }: Kept): boolean {
+  return typeof content !== "string" && content.tracking !== null;
+}
+
+/** The mail of a claim, or the reason why it cannot be rendered. */
+function render({ kept, names, signer }: Source, claim: Claim): Rendered | string {
+  const { content, kind, list } = kept;
+  if (typeof content === "string") return content;
+  const { tracking } = content;
+  const linked = tracking && signer && messageLinks(tracking, signer, claim.id);
+  const { values, record } = readValues(names, claim.fields);
+  return problemOr(() => {
+    const mail = content.compose(claim.email, values, linked);
+    return list === undefined ? { mail, record, kind } : { mail, record, kind, list };
+  });
 }
 
 interface Rendered extends Pick<MailOrigin, "kind" | "list"> {

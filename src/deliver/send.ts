@@ -86,6 +86,7 @@ class Loop implements SendLoop {
     this.#hands = new Hands({
       deliver,
       flight: this.#flight,
+      isStopped: () => this.#steering.isStopped(),
       settle: (claim, outcome) => this.#steering.settle(claim, outcome),
       wake: () => this.#sleeper.wake(),
     });

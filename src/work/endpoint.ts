@@ -122,7 +122,7 @@ export async function connect(
       : null;
   const options = clientOptions(context, flags, sandbox);
   // Use one client for everything: reading the account opens the connection that the first mail uses.
-  const ses = haltedBy(trouble, opened ?? clientOf(options));
+  const ses = opened ?? haltedBy(trouble, clientOf(options));
   if (opened === null) context.onExit(() => ses.close());
   const accountAskedAt = context.io.clock.monotonic();
   const account = await readAccount(context, flags, ses);

@@ -70,6 +70,18 @@ function scene(
   };
 }
 
+it.each([
+  ["without links", CONTENT],
+  ["with links", { ...CONTENT, tracking: TRACKING }],
+])("a mail %s is handed over in the same step, once what it is made of is known", async (_name, content) => {
+  const { mails, deliver } = scene(() => content);
+  await deliver({ id: 1 });
+  const second = deliver({ id: 2 });
+  const third = deliver({ id: 3 });
+  expect(mails.map(({ tags }) => tags.at(-1)?.value)).toEqual(["1", "2", "3"]);
+  expect(await Promise.all([second, third])).toHaveLength(2);
+});
+
 describe("the mailer", () => {
   it("signs each message's links for that message, and tags it", async () => {
     const { deliver, mails } = scene(() => ({
