@@ -7,7 +7,7 @@ import { type Instant, isWithin } from "./validity.ts";
 const TELL_MS = 250;
 /**
  * How long after its claim a call may leave. It begins with the first of these. It doubles when that was too short for a call (a TLS
- * handshake, a large file, a machine that is too busy), up to the second, and shrinks again.
+ * handshake, a large file, a machine that is too busy), up to the second, and shrinks by a hundredth with each turn whose calls were quick.
  */
 const FIRST_WITHIN_MS = 50;
 const MOST_WITHIN_MS = 10_000;
@@ -130,8 +130,7 @@ export class Flight {
     batch.waiting--;
     batch.left++;
     batch.lastLeftAt = call.leftAt;
-    const isQuick = 4 * (call.leftAt - batch.boardedAt) < this.#withinMs;
-    if (isQuick) this.#withinMs = Math.max(FIRST_WITHIN_MS, this.#withinMs * 0.99);
+    this.#learn(batch);
   }
 
   /** Notes that the call will not be made. Nothing changes when it has left. */
@@ -141,8 +140,15 @@ export class Flight {
     call.isUnused = true;
     batch.waiting--;
     batch.unused++;
+    this.#learn(batch);
     // Next time it gets longer, or a process that is always too slow would never send anything.
     if (!batch.isInTime()) this.#withinMs = Math.max(this.#withinMs, Math.min(MOST_WITHIN_MS, 2 * batch.withinMs));
+  }
+
+  /** Once for each batch: hundreds of quick calls say no more than that one turn was quick. */
+  #learn({ waiting, lastLeftAt, boardedAt }: Batch): void {
+    const isQuick = waiting === 0 && lastLeftAt > 0 && 4 * (lastLeftAt - boardedAt) < this.#withinMs;
+    if (isQuick) this.#withinMs = Math.max(FIRST_WITHIN_MS, this.#withinMs * 0.99);
   }
 
   /** Notes that the call is over. False: it was abandoned before. */

@@ -86,6 +86,23 @@ it("several late calls of one turn double the time once", () => {
   expect(flight.withinMs).toBe(2 * before);
 });
 
+it("many quick calls of one turn shorten the time once, and not when one of them was slow", () => {
+  const { flight, pass, board } = setUp();
+  const before = flight.withinMs;
+  const ids = Array.from({ length: 200 }, (_, at) => at + 2);
+  const [late] = board(turnOf(1, 1));
+  pass(1_000);
+  if (late) flight.giveUp(late);
+  for (const call of board(turnOf(2, ...ids))) flight.depart(call);
+  expect(flight.withinMs).toBe(2 * before * 0.99);
+  const calls = board(turnOf(3, ...ids));
+  for (const [at, call] of calls.entries()) {
+    if (at === calls.length - 1) pass(before);
+    flight.depart(call);
+  }
+  expect(flight.withinMs).toBe(2 * before * 0.99);
+});
+
 it("the source must hear of departures within 250 ms of the turn before", () => {
   const { flight, pass, board } = setUp();
   flight.written(flight.report());
