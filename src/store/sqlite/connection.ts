@@ -176,8 +176,13 @@ export function createSchema(db: Connection, onCreate?: OnCreate): void {
   }).immediate();
 }
 
+/** Asked in every transaction, so the statement is prepared once. */
+const versions = new WeakMap<Connection, { get(): unknown }>();
+
 function versionOf(db: Connection): number {
-  return Number(db.pragma("user_version", { simple: true }));
+  let version = versions.get(db);
+  if (version === undefined) versions.set(db, (version = db.prepare("pragma user_version").pluck()));
+  return Number(version.get());
 }
 
 /**
