@@ -148,7 +148,7 @@ export class Flight {
   /** Once for each batch: hundreds of quick calls say no more than that one turn was quick. */
   #learn({ waiting, lastLeftAt, boardedAt }: Batch): void {
     const isQuick = waiting === 0 && lastLeftAt > 0 && 4 * (lastLeftAt - boardedAt) < this.#withinMs;
-    if (isQuick) this.#withinMs = Math.max(FIRST_WITHIN_MS, this.#withinMs * 0.99);
+    if (isQuick) this.#withinMs = Math.max(FIRST_WITHIN_MS, Math.floor(this.#withinMs * 0.99));
   }
 
   /** Notes that the call is over. False: it was abandoned before. */

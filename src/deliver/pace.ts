@@ -124,12 +124,15 @@ function latestOf([at, , latest]: Departures): number {
  */
 export function correct(pace: Pace, shifts: readonly Shift[]): Pace {
   if (shifts.length === 0) return pace;
-  const departures = pace.departures.map((entry): Departures => [...entry]);
+  const departures = [...pace.departures];
   for (const { planned, latest, actual, count } of shifts) {
-    const entry = departures.find((known) => known[0] === planned && known[2] === latest && known[1] >= count);
-    if (!entry) continue;
-    entry[1] -= count;
-    if (actual !== null) departures.push([Math.max(actual, planned), count]);
+    // Shifts are about the last turns, and those are at the end.
+    const at = departures.findLastIndex((known) => known[0] === planned && known[2] === latest && known[1] >= count);
+    const entry = departures[at];
+    if (entry === undefined) continue;
+    departures[at] = [planned, entry[1] - count, latest];
+    // Whole ms are shorter to keep. Later never lets too many leave.
+    if (actual !== null) departures.push([Math.max(Math.ceil(actual), planned), count]);
   }
   return { ...pace, departures: sorted(departures.filter(([, n]) => n > 0)) };
 }
@@ -216,7 +219,7 @@ function windowWaitMs(departures: readonly Departures[], now: number): number {
 }
 
 function add(departures: readonly Departures[], [at, count, latest]: Departures): Departures[] {
-  const same = departures.findIndex((entry) => entry[0] === at && entry[2] === latest);
+  const same = departures.findLastIndex((entry) => entry[0] === at && entry[2] === latest);
   if (same < 0) return sorted([...departures, [at, count, latest]]);
   return departures.with(same, [at, count + (departures[same]?.[1] ?? 0), latest]);
 }
