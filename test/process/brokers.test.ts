@@ -146,6 +146,45 @@ describe.skipIf(noNats)("a worker on NATS", () => {
     await endsWell(intake, sender);
   });
 
+  it("with --no-send finishes what others left half done, and cancels what expires", { timeout: 60_000 }, async () => {
+    const { folder, ses } = await setUp();
+    const server = await startNats();
+    const path = join(folder, "ses-mail.db");
+    await writeFile(join(folder, "list.csv"), "email\nann@example.com\nben@example.com\n");
+    await writeFile(join(folder, "list.html"), "<p>Hello</p>");
+    const content = ["list.csv", "--from", "a@example.com", "--subject", "Hello"];
+    for (const topic of ["moved", "closed"])
+      expect((await run(folder, ["import", ...content, "--topic", topic])).code).toBe(0);
+    const intake = await work(folder, ["--nats", server.url, ...FROM, "--no-send"], { AWS_REGION: "" });
+    expect((await run(folder, ["import", ...content, "--topic", "late", "--expires-in", "1s"])).code).toBe(0);
+    // As processes leave it that were killed a minute ago.
+    const [ago, later] = [Date.now() - 60_000, Date.now() + 3_600_000];
+    await inJob(
+      path,
+      `update sm.topic set moving_at = ${ago}, moving_to = '{"notBefore":${later},"last":1000,"times":null,"begunAt":${ago}}' where name = 'moved';
+       update sm.topic set cancelled_at = ${ago}, cancelling_at = ${ago} where name = 'closed'`,
+    );
+    const states = async () => {
+      const rows = await inJob(
+        path,
+        "select t.name, m.state, m.error, m.not_before from sm.message m join sm.topic t on t.id = m.topic_id order by m.id",
+      );
+      return rows.map(({ name, state, error, not_before: at }) => `${name} ${state} ${error} ${Number(at) > 0}`);
+    };
+    const twice = (text: string) => [text, text];
+    const expected = [
+      ...twice("moved pending null true"),
+      ...twice("closed cancelled null false"),
+      ...twice("late cancelled expired false"),
+    ];
+    await until(async () => (await states()).join() === expected.join(), "the chores");
+    const marked = "select name from sm.topic where moving_at is not null or cancelling_at is not null";
+    await until(async () => (await inJob(path, marked)).length === 0, "all of it to be done");
+    expect(logged(intake, WARN)).toContain("messages expired before they were sent");
+    expect(ses.received()).toEqual([]);
+    await endsWell(intake);
+  });
+
   it("leaves with the broker what is too much for the store", { timeout: 60_000 }, async () => {
     const { folder, ses } = await setUp();
     const server = await startNats();

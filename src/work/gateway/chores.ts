@@ -2,6 +2,7 @@
  * What a service does at regular intervals: it logs progress, reads the account, holds topics that do harm, and finishes what processes
  * that died were doing to others.
  */
+import { setImmediate } from "node:timers/promises";
 import type { FastifyBaseLogger } from "fastify";
 import { LEAST_ANSWERS, type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
 import type { SendListener } from "../../deliver/sender.ts";
@@ -10,7 +11,7 @@ import type { Context } from "../context.ts";
 import type { AccountWatch } from "../account-watch.ts";
 import { createFailureLog } from "../../serve/failure-log.ts";
 import type { Gateway } from "../../serve/gateway.ts";
-import type { Topics } from "../../store/store.ts";
+import type { Inbox, Topics } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { createProgressLog } from "./progress-log.ts";
 
@@ -27,6 +28,8 @@ const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
 /** How often it looks for topics that a process was cancelling, or giving another time, when it died. */
 const FINISH_MS = 10_000;
+/** How often what has expired is cancelled where nothing is sent. A turn does it where something is. */
+const EXPIRE_MS = 1_000;
 
 /** A scope whose held topics may be replaced. */
 export type HoldingScope = Scope & { held: ReadonlySet<string> };
@@ -68,49 +71,97 @@ export function listenerOf(log: FastifyBaseLogger): Required<Omit<SendListener, 
   };
 }
 
-/** Starts the chores. Returns a function that ends them and logs a last line; it never rejects. */
+/** Starts the chores of a service that sends. Returns a function that ends them and logs a last line; it never rejects. */
 export function startChores(
   gateway: Pick<Gateway, "store" | "sender" | "clock">,
   account: AccountWatch,
   telemetry: Telemetry,
   log: FastifyBaseLogger,
 ): () => Promise<void> {
-  const failed = createFailureLog(log, "a chore failed; it is done again later");
-  const every = (ms: number, work: () => Promise<void>) => {
-    let isUnderWay = false;
-    return setInterval(() => {
-      // The store may be locked, or take longer than the interval.
-      if (isUnderWay) return;
-      isUnderWay = true;
-      void work()
-        .catch(failed)
-        .finally(() => (isUnderWay = false));
-    }, ms);
-  };
-  const stop = new AbortController();
-  let finishing: Promise<void> = Promise.resolve();
-  const finish = () => (finishing = store.finishOthersWork(stop.signal));
-  const progress = createProgressLog(gateway, log);
   const { store, sender } = gateway;
+  const rounds = createRounds(log);
+  const progress = createProgressLog(gateway, log);
   const tell = async () => {
     const { pending } = await progress.look();
     telemetry.observe({ sender: sender.status(), pending });
   };
-  const timers = [
-    every(SUMMARY_MS, tell),
-    every(MATCH_MS, matchingOf(gateway)),
-    every(ACCOUNT_MS, () => account.refresh()),
-    every(FINISH_MS, finish),
-    every(HOUR_MS, () => store.forgetAnswersOlderThan(KEEP_ANSWERS_MS)),
-  ];
+  rounds.every(SUMMARY_MS, tell);
+  rounds.every(MATCH_MS, matchingOf(gateway));
+  rounds.every(ACCOUNT_MS, () => account.refresh());
+  keepTidy(store, rounds);
   return async () => {
-    timers.forEach((timer) => clearInterval(timer));
-    stop.abort();
-    // The store is closed after this.
-    await finishing.catch(() => undefined);
+    await rounds.end();
     await tell()
       .then(() => progress.end())
-      .catch(failed);
+      .catch(rounds.failed);
+  };
+}
+
+/**
+ * Starts the chores of a service that only takes mail in. Nothing is claimed here, so what expires is cancelled by a chore: it would wait
+ * for whoever sends next, and count as waiting until then. Returns a function that ends them; it never rejects.
+ */
+export function startIntakeChores(store: Topics & Inbox, log: FastifyBaseLogger): () => Promise<void> {
+  const rounds = createRounds(log);
+  const expire = async (signal: AbortSignal) => {
+    for (let more = true; more && !signal.aborted; await setImmediate()) {
+      const part = await store.expire(null);
+      ({ more } = part);
+      if (part.expired > 0) log.warn({ expired: part.expired }, "messages expired before they were sent");
+    }
+  };
+  rounds.every(EXPIRE_MS, expire, { isAwaited: true });
+  keepTidy(store, rounds);
+  return rounds.end;
+}
+
+/** What every service does, whether it sends or not. */
+function keepTidy(store: Topics & Inbox, { every }: Rounds): void {
+  every(FINISH_MS, (signal) => store.finishOthersWork(signal), { isAwaited: true });
+  every(HOUR_MS, () => store.forgetAnswersOlderThan(KEEP_ANSWERS_MS));
+}
+
+/** Does work at regular intervals. */
+interface Rounds {
+  /**
+   * Does `work` every `ms`, unless it is still under way from the time before. Its failures are logged. The signal aborts when the rounds
+   * end. `isAwaited`: the end waits for it then; what heeds no signal may wait for a server that is away.
+   */
+  every(ms: number, work: (signal: AbortSignal) => Promise<void>, options?: { isAwaited: boolean }): void;
+  /** Logs a failure. */
+  failed(error: unknown): void;
+  /** Ends all of it, and never rejects. The store may be closed after this. */
+  end(): Promise<void>;
+}
+
+function createRounds(log: FastifyBaseLogger): Rounds {
+  const failed = createFailureLog(log, "a chore failed; it is done again later");
+  const stop = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+  const awaited = new Set<Promise<void>>();
+  return {
+    failed,
+    every(ms, work, { isAwaited } = { isAwaited: false }) {
+      let isUnderWay = false;
+      const round = () => {
+        // The store may be locked, or take longer than the interval.
+        if (isUnderWay) return;
+        isUnderWay = true;
+        const done = work(stop.signal)
+          .catch(failed)
+          .finally(() => {
+            isUnderWay = false;
+            awaited.delete(done);
+          });
+        if (isAwaited) awaited.add(done);
+      };
+      timers.push(setInterval(round, ms));
+    },
+    async end() {
+      timers.forEach((timer) => clearInterval(timer));
+      stop.abort();
+      await Promise.all(awaited);
+    },
   };
 }
 

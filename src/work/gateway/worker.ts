@@ -12,7 +12,7 @@ import { topicByTag } from "../endpoint.ts";
 import { rehearsalEvents } from "../rehearsal-events.ts";
 import { connectBrokers, type Connections } from "../brokers/connections.ts";
 import { brokerNames, type BrokerSettings, hasInlet, inletNames, readBrokers } from "../brokers/settings.ts";
-import { type HoldingScope, levelOf, listenerOf, startChores } from "./chores.ts";
+import { type HoldingScope, levelOf, listenerOf, startChores, startIntakeChores } from "./chores.ts";
 import { createInlets, type Inlets } from "../brokers/inlets.ts";
 import { openService, type Service } from "./open.ts";
 import { setAsideText } from "../set-aside.ts";
@@ -121,7 +121,12 @@ async function runIntake(work: Work): Promise<void> {
   work.context.io.stderr.write(
     `working on ${placeOf(work)}; ${[...inletNames(work.brokers), "others send"].join("; ")}\n`,
   );
-  await runTogether(Promise.resolve(), inlets, { stop, hardSignal });
+  const endChores = startIntakeChores(work.store, work.log);
+  try {
+    await runTogether(Promise.resolve(), inlets, { stop, hardSignal });
+  } finally {
+    await endChores();
+  }
 }
 
 function inletsOf(work: Work, stop: AbortController, wake: () => void): Promise<Inlets> {
