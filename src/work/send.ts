@@ -16,7 +16,7 @@ import type { Ses } from "../aws/ses.ts";
 import { firstMail, sampleMail } from "./first-mail.ts";
 import { AT_ONCE } from "./list.ts";
 import { cheapForecast, factsAfter, factsBefore, type ListAnswer, type ListFacts, listText } from "./list-facts.ts";
-import { EXIT, StoppedError, UserError } from "../errors.ts";
+import { EXIT, InterruptedError, StoppedError, UserError } from "../errors.ts";
 import { rehearsalName } from "./refused-topic.ts";
 import { shellWord } from "../shell.ts";
 import { localWhen } from "../time/local.ts";
@@ -24,6 +24,7 @@ import { recoveredText } from "./open-store.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { NO_MESSAGES, type Totals } from "../message.ts";
 import { notBegun, pauseHalt, unlessPaused } from "./paused.ts";
+import { createRounds, finishOthers, type Rounds } from "./rounds.ts";
 import { rehearsalEvents } from "./rehearsal-events.ts";
 import { answerRun } from "./send-answer.ts";
 import { confirmSend, isAsked, needsYes, warnOfAccount } from "./send-confirm.ts";
@@ -374,6 +375,7 @@ async function runLoop(
     ...(flags.reserve !== undefined && { reserve: reserveOf(context, connection, flags.reserve) }),
     io,
   });
+  const others = finishingOthers(context, store);
   try {
     return await loop.run({
       onNotice: (text) => terminal.warn(text),
@@ -394,7 +396,23 @@ async function runLoop(
     });
   } finally {
     progress.stop();
+    await others.end();
   }
+}
+
+/**
+ * Finishes what processes that die while this one sends were doing to topics. When that fails it is said once, and the mail is sent all the
+ * same; what makes the store refuse it, the run meets itself.
+ */
+function finishingOthers({ terminal }: Context, store: Topics): Rounds {
+  let isTold = false;
+  const rounds = createRounds((error) => {
+    if (isTold || error instanceof StoppedError || error instanceof InterruptedError) return;
+    isTold = true;
+    terminal.warn(`What another process left half done could not be finished: ${(error as Error).message}`);
+  });
+  finishOthers(store, rounds);
+  return rounds;
 }
 
 function reserveOf({ io, terminal }: Context, connection: SesConnection, keep: number): ReserveWatch {

@@ -178,6 +178,28 @@ it("kill -9 of a cancel and of a schedule beside a gateway, which finishes both"
   expect(server.received()).toEqual([]);
 }, 300_000);
 
+it("what a cancel and a schedule leave that are killed beside a plain send, it finishes", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  for (const topic of ["june", "july", "august"]) await run(folder, ["import", await writeCampaign(folder, 60, topic)]);
+  const server = await sesServer(folder);
+  const sending = start(folder, ["send", "--topic", "august", "--rate", "2", "--json"], { env: server.env });
+  await until(() => server.received().length > 0, "the first mail");
+  const [ago, later] = [Date.now() - 60_000, Date.now() + 3_600_000];
+  await inJob(
+    path,
+    `update sm.topic set cancelled_at = ${ago}, cancelling_at = ${ago} where name = 'june';
+     update sm.topic set moving_at = ${ago}, moving_to = '{"notBefore":${later},"last":1000,"times":null,"begunAt":${ago}}' where name = 'july'`,
+  );
+  const marked = "select name from sm.topic where moving_at is not null or cancelling_at is not null";
+  await until(async () => (await inJob(path, marked)).length === 0, "the rest");
+  expect(await inState(path, "cancelled")).toBe(60);
+  expect((await moved(path)).moved).toBe(60);
+  expect(sending.child.exitCode).toBeNull();
+  sending.kill("SIGINT");
+  expect(await sending.finished).toMatchObject({ code: 130, json: { totals: { failed: 0, in_doubt: 0 } } });
+}, 300_000);
+
 it("cancelled, or given another time, while it is moved: the command says so, and a retry brings all of it back for one time", async () => {
   const folder = await workFolder();
   const path = join(folder, "ses-mail.db");

@@ -9,6 +9,7 @@ import type { SendListener } from "../../deliver/sender.ts";
 import type { Scope } from "../../deliver/source.ts";
 import type { Context } from "../context.ts";
 import type { AccountWatch } from "../account-watch.ts";
+import { createRounds, finishOthers, type Rounds } from "../rounds.ts";
 import { createFailureLog } from "../../serve/failure-log.ts";
 import type { Gateway } from "../../serve/gateway.ts";
 import type { Inbox, Topics } from "../../store/store.ts";
@@ -26,8 +27,6 @@ const ACCOUNT_MS = 60_000;
 /** How long the answer to a request with an Idempotency-Key is kept for a repeat of it. */
 const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
-/** How often it looks for topics that a process was cancelling, or giving another time, when it died. */
-const FINISH_MS = 10_000;
 /** How often what has expired is cancelled where nothing is sent. A turn does it where something is. */
 const EXPIRE_MS = 1_000;
 
@@ -79,7 +78,8 @@ export function startChores(
   log: FastifyBaseLogger,
 ): () => Promise<void> {
   const { store, sender } = gateway;
-  const rounds = createRounds(log);
+  const failed = failuresOf(log);
+  const rounds = createRounds(failed);
   const progress = createProgressLog(gateway, log);
   const tell = async () => {
     const { pending } = await progress.look();
@@ -93,7 +93,7 @@ export function startChores(
     await rounds.end();
     await tell()
       .then(() => progress.end())
-      .catch(rounds.failed);
+      .catch(failed);
   };
 }
 
@@ -102,7 +102,7 @@ export function startChores(
  * for whoever sends next, and count as waiting until then. Returns a function that ends them; it never rejects.
  */
 export function startIntakeChores(store: Topics & Inbox, log: FastifyBaseLogger): () => Promise<void> {
-  const rounds = createRounds(log);
+  const rounds = createRounds(failuresOf(log));
   const expire = async (signal: AbortSignal) => {
     for (let more = true; more && !signal.aborted; await setImmediate()) {
       const part = await store.expire(null);
@@ -116,54 +116,12 @@ export function startIntakeChores(store: Topics & Inbox, log: FastifyBaseLogger)
 }
 
 /** What every service does, whether it sends or not. */
-function keepTidy(store: Topics & Inbox, { every }: Rounds): void {
-  every(FINISH_MS, (signal) => store.finishOthersWork(signal), { isAwaited: true });
-  every(HOUR_MS, () => store.forgetAnswersOlderThan(KEEP_ANSWERS_MS));
+function keepTidy(store: Topics & Inbox, rounds: Rounds): void {
+  finishOthers(store, rounds);
+  rounds.every(HOUR_MS, () => store.forgetAnswersOlderThan(KEEP_ANSWERS_MS));
 }
 
-/** Does work at regular intervals. */
-interface Rounds {
-  /**
-   * Does `work` every `ms`, unless it is still under way from the time before. Its failures are logged. The signal aborts when the rounds
-   * end. `isAwaited`: the end waits for it then; what heeds no signal may wait for a server that is away.
-   */
-  every(ms: number, work: (signal: AbortSignal) => Promise<void>, options?: { isAwaited: boolean }): void;
-  /** Logs a failure. */
-  failed(error: unknown): void;
-  /** Ends all of it, and never rejects. The store may be closed after this. */
-  end(): Promise<void>;
-}
-
-function createRounds(log: FastifyBaseLogger): Rounds {
-  const failed = createFailureLog(log, "a chore failed; it is done again later");
-  const stop = new AbortController();
-  const timers: NodeJS.Timeout[] = [];
-  const awaited = new Set<Promise<void>>();
-  return {
-    failed,
-    every(ms, work, { isAwaited } = { isAwaited: false }) {
-      let isUnderWay = false;
-      const round = () => {
-        // The store may be locked, or take longer than the interval.
-        if (isUnderWay) return;
-        isUnderWay = true;
-        const done = work(stop.signal)
-          .catch(failed)
-          .finally(() => {
-            isUnderWay = false;
-            awaited.delete(done);
-          });
-        if (isAwaited) awaited.add(done);
-      };
-      timers.push(setInterval(round, ms));
-    },
-    async end() {
-      timers.forEach((timer) => clearInterval(timer));
-      stop.abort();
-      await Promise.all(awaited);
-    },
-  };
-}
+const failuresOf = (log: FastifyBaseLogger) => createFailureLog(log, "a chore failed; it is done again later");
 
 /** How much a service logs. */
 export function levelOf({ globals }: Context): "debug" | "info" | "warn" {
