@@ -1,11 +1,11 @@
 /** Answers questions that change nothing, and that no command asks before it starts. Topics are in topic-rows.ts, an export in export.ts. */
 import type { Library } from "../../deliver/library.ts";
 import type { Content } from "../../message.ts";
-import type { FailedMessage, SentCounts } from "../rows.ts";
+import type { SentCounts } from "../rows.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
 import type { Reader } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
-import { topicIdOf } from "./topic-ids.ts";
+import { createFailedMessages } from "./failed-messages.ts";
 
 type SentReader = Pick<Reader, "sentWithin" | "countSentWithin">;
 
@@ -15,7 +15,7 @@ export type LateReader = SentReader & Pick<Reader, "failedMessages"> & Omit<Libr
 /** Makes them. */
 export function createReader(job: Job): LateReader {
   const { db } = job;
-  return { ...createSentReader(job), failedMessages: createFailed(db), ...createLibrary(db) };
+  return { ...createSentReader(job), failedMessages: createFailedMessages(db), ...createLibrary(db) };
 }
 
 /** What was sent lately, read along the index of `sent_at`. */
@@ -36,20 +36,6 @@ function createSentReader({ db, clock }: Job): SentReader {
     sentWithin: async (ms) =>
       new Map(byTopic.all(clock.now() - ms).map(({ topic, ...counts }) => [topic, counts] as const)),
   };
-}
-
-/** Messages that need a person, newest first. */
-function createFailed(db: Connection): Reader["failedMessages"] {
-  const failedOf = (which: string) =>
-    db.prepare<[{ topicId: number | null; limit: number }], FailedMessage>(
-      `select m.id, t.name as topic, m.email, m.state, m.attempts, m.error
-       from message m indexed by message_trouble join topic t on t.id = m.topic_id
-       where m.state in ('failed', 'in_doubt') ${which} order by m.id desc limit @limit`,
-    );
-  const failed = failedOf("");
-  const failedOfTopic = failedOf("and m.topic_id = @topicId");
-  return async (topic, limit) =>
-    topic === null ? failed.all({ topicId: null, limit }) : failedOfTopic.all({ topicId: topicIdOf(db, topic), limit });
 }
 
 function createLibrary(db: Connection): Omit<Library, "jobId"> {
