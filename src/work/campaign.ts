@@ -213,10 +213,10 @@ export async function importCampaign(
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
   const endpoint = isReal ? ({ endpoint: "ses" } as const) : {};
   const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false, ...endpoint });
-  const isNew = (await store.topic(topic)) === null;
   const forecast = await cheapForecast(staged);
   const ingest = await staged.commit();
-  const text = `${topic}: ${listText(factsAfter(ingest, forecast, isNew), "added")}`;
+  const { total } = await store.totals(topic);
+  const text = `${topic}: ${listText(factsAfter(ingest, forecast, total), "added")}`;
   if (rehearsed) {
     const { expiresInMs } = campaign;
     await removeRehearsal(context, store, topic, { notBefore: staged.notBefore, expiresInMs });

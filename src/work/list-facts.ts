@@ -56,15 +56,19 @@ export function factsBefore(
   return { rows, added, known, repeated, either: 0, suppressed, rejected, rejectsFile };
 }
 
-/** The facts after a list went in. `isNew`: there was no such topic before. */
-export function factsAfter(ingest: ListAnswer, forecast: ListForecast | null, isNew: boolean): ListFacts {
+/**
+ * The facts after a list went in. `total`: how many messages its topic has now. Somebody else may have made the topic, or added to it, since
+ * the forecast.
+ */
+export function factsAfter(ingest: ListAnswer, forecast: ListForecast | null, total: number): ListFacts {
   const { rows, added, duplicates, suppressed, rejected, rejects_file: rejectsFile } = ingest;
   const facts = { rows, added, known: 0, repeated: 0, either: 0, suppressed, rejected, rejectsFile };
   if (forecast !== null && forecast.known + forecast.repeated === duplicates)
     return { ...facts, known: forecast.known, repeated: forecast.repeated };
-  if (isNew) return { ...facts, repeated: duplicates };
   // When the list adds nobody, the topic had everybody on it.
-  return added + suppressed === 0 ? { ...facts, known: duplicates } : { ...facts, either: duplicates };
+  if (added + suppressed === 0) return { ...facts, known: duplicates };
+  // When the topic has nobody else, the list named them twice.
+  return added + suppressed === total ? { ...facts, repeated: duplicates } : { ...facts, either: duplicates };
 }
 
 /** `403 rows, 290 added, 110 in the topic already, 3 rejected (see june.csv.rejects.csv)`. Zeros but that of `verb` are left out. */

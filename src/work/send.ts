@@ -85,7 +85,7 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
     return answer(sending, { plan, ingest });
   }
   const pause = await pauseHalt(context, store, campaign.topic);
-  if (pause !== null) return answerPaused(sending, pause, await addList(sending, staged, { forecast, isNew }));
+  if (pause !== null) return answerPaused(sending, pause, await addList(sending, staged, forecast));
   await refuseHalfRehearsal(sending);
   const connection = await connect(context, flags, { ses, ...rehearsing(context, store) });
   if (plan !== null) warnOfAccount(context, plan, connection, flags);
@@ -96,7 +96,7 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
     await confirmSend(context, plan, { first, connection }, flags);
   }
   const ingest = await staged.commit();
-  const facts = factsAfter(ingest, forecast, isNew);
+  const facts = factsAfter(ingest, forecast, (await store.totals(campaign.topic)).total);
   const settled = plan ?? (await planNow(sending, { list: facts, reasons: staged.reasons }));
   if (!asked) context.terminal.info(planLine(settled, connection, flags, context.io.clock.now()));
   return answer(sending, { plan: settled, ingest, connection });
@@ -190,12 +190,13 @@ async function refuseHalfRehearsal({ context, store, scope }: Sending): Promise<
 
 /** Adds the list of a paused topic. It waits there with the rest, so there is nothing to connect to and nothing to ask. */
 async function addList(
-  { context, scope }: Sending,
+  { context, store, scope }: Sending,
   staged: StagedCampaign,
-  { forecast, isNew }: { forecast: ListForecast | null; isNew: boolean },
+  forecast: ListForecast | null,
 ): Promise<ListAnswer> {
   const ingest = await staged.commit();
-  context.terminal.info(`${scope.topic}: ${listText(factsAfter(ingest, forecast, isNew), "added")}`);
+  const { total } = await store.totals(scope.topic);
+  context.terminal.info(`${scope.topic}: ${listText(factsAfter(ingest, forecast, total), "added")}`);
   return ingest;
 }
 

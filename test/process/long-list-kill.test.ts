@@ -1,10 +1,12 @@
 /** A long list goes into a job file in parts. Whenever that is killed, others see nothing of it, and the same command puts all of it in. */
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { Database } from "../../src/store/sqlite/driver.ts";
 import { addresses, writeCampaign } from "../support/campaign.ts";
 import { inJob } from "../support/job.ts";
 import { run, start, until, workFolder } from "../support/run.ts";
 import { duplicates, sesServer } from "../support/ses-server.ts";
+import { standStill } from "../support/stand-still.ts";
 
 const PEOPLE = 200_000;
 const OTHERS = 400;
@@ -87,3 +89,51 @@ it("SIGINT in the middle of it: nothing of it is left", async () => {
   expect(await inJob(path, "select count(*) as rest from sm.recipient")).toEqual([{ rest: 3 }]);
   expect(await onItsWay(path)).toBeUndefined();
 }, 60_000);
+
+/** True when nobody holds the write lock of the file. */
+function isFree(path: string): boolean {
+  const db = new Database(path, { timeout: 0 });
+  try {
+    db.exec("begin immediate; rollback");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    db.close();
+  }
+}
+
+it.each([
+  ["both live", "none"],
+  ["the one that was first is killed", "first"],
+])(
+  "two of one new list at once, %s: each says what became of its rows",
+  async (_name, killed) => {
+    const folder = await workFolder();
+    const path = join(folder, "ses-mail.db");
+    await run(folder, ["import", await writeCampaign(folder, 3, "july")]);
+    const csv = await writeCampaign(folder, PEOPLE);
+    const importing = () => start(folder, ["import", csv]);
+    const first = importing();
+    await until(async () => {
+      if (((await onItsWay(path))?.recipients ?? 0) === 0) return false;
+      await standStill(first.child.pid);
+      // In the middle of a part it would hold the second up.
+      if (isFree(path)) return true;
+      first.kill("SIGCONT");
+      return false;
+    }, "the first, between two parts");
+    // It found no topic of this name, as the first did, and is done before the first goes on.
+    const second = await run(folder, ["import", csv]);
+    expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining(`200,000 rows, 200,000 added\n`) });
+    if (killed === "first") first.kill("SIGKILL");
+    else first.kill("SIGCONT");
+    const { stdout } = await first.finished;
+    expect(stdout).toBe(killed === "first" ? "" : "june: 200,000 rows, 0 added, 200,000 in the topic already\n");
+    const again = await run(folder, ["import", csv]);
+    expect(again.stdout).toBe("june: 200,000 rows, 0 added, 200,000 in the topic already\n");
+    expect(await onItsWay(path)).toBeUndefined();
+    expect(await inJob(path, "select count(*) as rest from sm.message")).toEqual([{ rest: PEOPLE + 3 }]);
+  },
+  120_000,
+);
