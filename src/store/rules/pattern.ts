@@ -1,13 +1,20 @@
 /**
  * Makes texts of mail servers comparable. They differ between recipients in addresses, queue ids and times; without those the
- * same cause reads the same. Status codes (`550`, `5.1.1`) and links to explanations stay.
+ * same cause reads the same. Status codes (`550`, `5.1.1`), versions and links to explanations stay.
  */
 const ADDRESS = /[^\s<>()[\]"',;:]+@[^\s<>()[\]"',;:]+/g;
 const IP = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{1,4}:){3,}[0-9a-f:]*\b/gi;
 const TIME = /\b\d\d:\d\d:\d\d\b/g;
 const LONG_WORD = /[\w.=+/-]{8,}/g;
-/** A status of SMTP, such as `550-5.1.1`. */
-const STATUS = /^\d{3}-\d\.\d{1,3}\.\d{1,3}$/;
+/**
+ * Long words that have digits and are nobody's own: a status of SMTP such as `550-5.1.1`, a version such as `HTTP/1.1` or `TLSv1.2`, and the
+ * name of an error such as `ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION`. A full stop may end a sentence with one.
+ */
+const KNOWN = [
+  /^\d{3}-\d\.\d{1,3}\.\d{1,3}\.?$/,
+  /^(?:[a-z]+\/v?|[a-z]*v)\d{1,3}(?:\.\d{1,3}){1,3}\.?$/i,
+  /^[A-Z]+\d{0,2}(?:_[A-Z]+\d{0,2})+\.?$/,
+];
 const LINK = /https?:\/\/[^\s<>"]+/gi;
 
 /** Texts from SES are shorter. The limit is for texts that somebody made to be slow to search. */
@@ -34,5 +41,10 @@ function blanked(text: string): string {
     .replace(ADDRESS, "…")
     .replace(IP, "…")
     .replace(TIME, "…")
-    .replace(LONG_WORD, (word) => (/\d/.test(word) && !STATUS.test(word) ? "…" : word));
+    .replace(LONG_WORD, (word) => (isOwn(word) ? "…" : word));
+}
+
+/** Whether a long word may be one recipient's. */
+function isOwn(word: string): boolean {
+  return /\d/.test(word) && !KNOWN.some((known) => known.test(word));
 }
