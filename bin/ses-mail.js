@@ -1,17 +1,17 @@
 #!/usr/bin/env node
 // Starts the program and turns signals into AbortSignals. No other file reads the arguments, the environment, the
 // streams or the signals of the process.
-import { fstatSync, writeSync } from "node:fs";
-import module from "node:module";
-import { Writable } from "node:stream";
+const { fstatSync, writeSync } = require("node:fs");
+const { enableCompileCache } = require("node:module");
+const { Writable } = require("node:stream");
 
 // The AWS SDK warns on stderr under Node 20. ses-mail still supports that version.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 // Node 22 and later can keep compiled code between runs.
-module.enableCompileCache?.();
+enableCompileCache?.();
 
-const { main } = await import("../dist/cli.js");
-const { systemClock } = await import("../dist/time/clock.js");
+const { main } = require("../dist/cli.js");
+const { systemClock } = require("../dist/time/clock.js");
 
 const first = new AbortController();
 const second = new AbortController();
@@ -36,7 +36,7 @@ const fileOutput = new Writable({
   },
 });
 
-process.exitCode = await main(process.argv.slice(2), {
+const io = {
   // Made when it is read: most commands read nothing.
   get stdin() {
     return process.stdin;
@@ -48,6 +48,8 @@ process.exitCode = await main(process.argv.slice(2), {
   signal: first.signal,
   hardSignal: second.signal,
   clock: systemClock,
-});
+};
+// What never settles must not look like an end.
+process.exitCode = 70;
 // All that was written has been accepted. Sockets that are kept open for the next call would keep the process alive.
-process.exit();
+void main(process.argv.slice(2), io).then((code) => process.exit(code));

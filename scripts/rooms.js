@@ -119,6 +119,7 @@ export const LIBRARIES = {
   "@sentry/core": ["telemetry"],
   ajv: ["intake", "serve"],
   "better-sqlite3": ["store/sqlite/driver.ts"],
+  "better-sqlite3-13": ["store/sqlite/driver.ts"],
   chalk: ["terminal"],
   "cli-progress": ["terminal"],
   commander: ["commands"],
@@ -147,7 +148,7 @@ export const LIBRARIES = {
   "node:child_process": ["work/show-mail.ts"],
   "node:dns": ["check/dns.ts"],
   // createRequire() would import past this table.
-  "node:module": ["../bin", "commands/commander.ts", "store/sqlite/driver.ts", "time/clock.ts", "time/luxon.ts"],
+  "node:module": ["../bin"],
   // Only bin/ touches the process. The rest is given an Io.
   "node:process": [
     "../bin",

@@ -1,5 +1,6 @@
 /** The program: it runs one command line, and is the one place that turns an error into a message and an exit code. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Run } from "./commands/parse.ts";
 import { EXIT, exitCodeOf, InterruptedError, MOST_SAID, StoppedError, UserError } from "./errors.ts";
 import type { Io } from "./io.ts";
@@ -74,6 +75,6 @@ function isAbort(error: unknown, { signal }: Io): boolean {
 }
 
 function readVersion(): string {
-  const file = new URL("../package.json", import.meta.url);
+  const file = join(__dirname, "../package.json");
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }

@@ -1,4 +1,4 @@
-import { Argument } from "./commander.ts";
+import { Argument } from "commander";
 import { EXIT } from "../errors.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";

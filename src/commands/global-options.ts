@@ -1,7 +1,7 @@
 /** The program without its commands: its own options, its help, and where its settings come from. */
 import type { EventEmitter } from "node:events";
 import type { ErrorOptions } from "commander";
-import { Command, Option } from "./commander.ts";
+import { Command, Option } from "commander";
 import type { Io } from "../io.ts";
 import type { Complaints } from "./complaints.ts";
 import { formatItem, wrappedText } from "./help-layout.ts";

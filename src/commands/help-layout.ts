@@ -1,6 +1,6 @@
 /** How the items of a help are laid out. Commander lets a description beside a wide term run over the edge of a narrow window. */
 import type { AddHelpTextContext } from "commander";
-import { Help } from "./commander.ts";
+import { Help } from "commander";
 
 /** A description beside its term needs so many columns, or it goes below. */
 const LEAST_BESIDE = 24;

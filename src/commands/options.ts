@@ -1,6 +1,6 @@
 /** Options that several commands share, and what their values may be. Each setting has an environment variable. */
 import type { Command } from "commander";
-import { Option } from "./commander.ts";
+import { Option } from "commander";
 import { UserError } from "../errors.ts";
 import { parseDuration } from "../time/duration.ts";
 

@@ -1,6 +1,6 @@
 /** Reads a command line and does what it asks for. Of the commands only those are loaded that it may mean. */
 import type { Command } from "commander";
-import { CommanderError, Help } from "./commander.ts";
+import { CommanderError, Help } from "commander";
 import { EXIT } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { OwnedContext } from "../work/create-context.ts";

@@ -1,5 +1,5 @@
 import { wrappedText } from "./help-layout.ts";
-import { Option } from "./commander.ts";
+import { Option } from "commander";
 import { FAULT_GRAMMAR } from "../sandbox/faults.ts";
 import type { SandboxFlags } from "../work/sandbox.ts";
 import type { AddCommand } from "./command.ts";

@@ -1,4 +1,4 @@
-import { Option } from "./commander.ts";
+import { Option } from "commander";
 import { UserError } from "../errors.ts";
 import type { CampaignFlags } from "../work/campaign.ts";
 import type { SendFlags } from "../work/send-flags.ts";

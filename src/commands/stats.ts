@@ -1,4 +1,4 @@
-import { Option } from "./commander.ts";
+import { Option } from "commander";
 import type { Line } from "../report/breakdown.ts";
 import type { StatsFlags } from "../work/stats.ts";
 import type { AddCommand } from "./command.ts";

@@ -4,8 +4,8 @@
  */
 import { UserError } from "../errors.ts";
 
-/** Node's codes for a package that is missing, and for one of a version that is too old. */
-const NOT_THERE = new Set(["ERR_MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED"]);
+/** Node's codes for a package that is missing (required, and imported), and for one of a version that is too old. */
+const NOT_THERE = new Set(["MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED"]);
 /** Milliseconds that `close` waits for reports that are still on their way. */
 export const CLOSE_MS = 2_000;
 

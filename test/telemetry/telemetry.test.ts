@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -297,7 +297,7 @@ describe("not configured, or not installed", () => {
       await mkdir(join(folder, "node_modules", name), { recursive: true });
     await cp(join(dist, "telemetry"), join(folder, "telemetry"), { recursive: true });
     await cp(join(dist, "errors.js"), join(folder, "errors.js"));
-    await writeFile(join(folder, "package.json"), '{"type":"module"}');
+    await cp(join(dist, "package.json"), join(folder, "package.json"));
     const script = `
       const { startTelemetry } = await import("./telemetry/start.js");
       const telemetry = await startTelemetry(process.env, { version: "1", onNotice: console.log }).catch((error) => {

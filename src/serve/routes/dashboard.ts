@@ -1,6 +1,7 @@
 /** The dashboard at `/`: signing in and out, and its files. */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { dashboardPage, signInPage } from "../dashboard-pages.ts";
@@ -109,7 +110,7 @@ function sendPage(reply: FastifyReply, page: string): FastifyReply {
 
 // Files --------------------------------------------------------------------------------------------------------------
 
-const FOLDER = new URL("../dashboard/", import.meta.url);
+const FOLDER = join(__dirname, "../dashboard");
 const TYPES: Record<string, string> = {
   js: "text/javascript; charset=utf-8",
   css: "text/css; charset=utf-8",
@@ -119,11 +120,11 @@ const TYPES: Record<string, string> = {
 /** Files are read once and served by name: no path of a request ever reaches the disk. */
 async function assetRoutes(app: FastifyInstance): Promise<void> {
   const names = (await readdir(FOLDER)).filter((name) => TYPES[extensionOf(name)] !== undefined);
-  for (const name of names) await assetRoute(app, name, new URL(name, FOLDER));
-  await assetRoute(app, "preact.js", new URL(import.meta.resolve("htm/preact/standalone")));
+  for (const name of names) await assetRoute(app, name, join(FOLDER, name));
+  await assetRoute(app, "preact.js", join(dirname(require.resolve("htm/preact")), "standalone.module.js"));
 }
 
-async function assetRoute(app: FastifyInstance, name: string, file: URL): Promise<void> {
+async function assetRoute(app: FastifyInstance, name: string, file: string): Promise<void> {
   const body = await readFile(file);
   const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
   app.get(`/dashboard/${name}`, OPEN, async (request, reply) => {

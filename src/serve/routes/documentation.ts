@@ -1,5 +1,6 @@
 /** `/openapi.json`, made from the schemas of the routes, and a page to read it at `/docs`. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
@@ -78,7 +79,7 @@ export async function documentationRoutes(app: FastifyInstance): Promise<void> {
     made ??= Buffer.from(JSON.stringify(app.swagger()));
     return reply.type("application/json; charset=utf-8").send(made);
   });
-  const icon = readFileSync(new URL("../dashboard/icon.svg", import.meta.url));
+  const icon = readFileSync(join(__dirname, "../dashboard/icon.svg"));
   await app.register(swaggerUi, {
     routePrefix: DOCS_PATH,
     logo: { type: "image/svg+xml", content: icon, href: "/" },

@@ -1,5 +1,6 @@
 /** The overview: once, and as a stream. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createFailureLog } from "../failure-log.ts";
 import type { FastifyInstance } from "fastify";
 import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOTALS } from "../admin-schemas.ts";
@@ -132,6 +133,6 @@ function snapshotRoutes(app: FastifyInstance, gateway: Gateway): void {
 }
 
 function readVersion(): string {
-  const file = new URL("../../../package.json", import.meta.url);
+  const file = join(__dirname, "../../../package.json");
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
