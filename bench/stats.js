@@ -47,7 +47,7 @@ async function build(file, count) {
   const start = Date.now() - Math.min(count * 10, 20 * 86_400_000);
   db.exec("begin");
   db.exec(`
-    insert into content values (1, 'bench', '{"subject":"News","from":"news@example.com"}', ${start});
+    insert into content (id, hash, body, created_at) values (1, 'bench', '{"subject":"News","from":"news@example.com"}', ${start});
     insert into topic (id, name, content_id, created_at, endpoint) values (1, 'june', 1, ${start}, 'ses');
     insert into ingest values (1, 1, 'june.csv', '["email","first_name","last_name","city","plan","joined"]', 1, ${count}, ${start});
     with recursive n (i) as (select 1 union all select i + 1 from n where i < ${count})
@@ -64,10 +64,10 @@ async function build(file, count) {
       iif(id % 50 = 3, sent_at + 900, null), iif(id % 50 = 3, 'Permanent', null), iif(id % 50 = 3, 'General', null),
       iif(id % 3 = 0, sent_at + id % 172800000, null), iif(id % 4 = 0, sent_at + id % 172800000, null), iif(id % 20 = 7, sent_at + id % 172800000, null)
     from message where state = 'sent';
-    insert into event select message_id, 1, 'delivery', delivered_at, 0, null from feedback where delivered_at is not null;
-    insert or ignore into event select message_id, 2, 'bounce', bounced_at, 0, 'smtp; 550 5.1.1 <user' || message_id || '@example> unknown' from feedback where bounced_at is not null;
-    insert or ignore into event select message_id, 3, 'open', opened_at, 0, null from feedback where opened_at is not null;
-    insert or ignore into event select message_id, 4, 'click', clicked_at, 0, 'https://www.example.com/offer?who=' || message_id from feedback where clicked_at is not null;
+    insert into event (message_id, key, type, at, machine, detail) select message_id, 1, 'delivery', delivered_at, 0, null from feedback where delivered_at is not null;
+    insert or ignore into event (message_id, key, type, at, machine, detail) select message_id, 2, 'bounce', bounced_at, 0, 'smtp; 550 5.1.1 <user' || message_id || '@example> unknown' from feedback where bounced_at is not null;
+    insert or ignore into event (message_id, key, type, at, machine, detail) select message_id, 3, 'open', opened_at, 0, null from feedback where opened_at is not null;
+    insert or ignore into event (message_id, key, type, at, machine, detail) select message_id, 4, 'click', clicked_at, 0, 'https://www.example.com/offer?who=' || message_id from feedback where clicked_at is not null;
   `);
   const states = ["pending", "sent", "in_doubt", "failed"].map(
     (state) => `${state} = (select count(*) from message where state = '${state}')`,
