@@ -202,11 +202,6 @@ function jobOf(tags: JsonObject): string | null {
   return asText(tagValue(tags["ses-mail-job"]), 100);
 }
 
-/** True when `readEvent` reads `headers` and `commonHeaders` of the mail: those of an event that does not say which job sent it. */
-export function needsHeaders(event: JsonObject): boolean {
-  return jobOf(asObject(asObject(event["mail"])["tags"])) === null;
-}
-
 const UUID_8 = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 /** More headers than any mail of ours has, as SES lists them when a configuration set says so. */
 const MOST_HEADERS = 100;

@@ -1,4 +1,5 @@
 /** Cuts the text of an event dump into records. */
+import { isAscii } from "node:buffer";
 import { count as shown } from "../../counted.ts";
 import { isSpace, JsonScanner, recordsIn } from "../envelopes/json-scanner.ts";
 import { parseJson } from "../envelopes/json-value.ts";
@@ -93,6 +94,8 @@ export class DocumentSplitter {
   readonly #parseLine: (line: string) => unknown;
   #room: Buffer = Buffer.alloc(0);
   #bytes: Buffer = this.#room;
+  /** The encoding of `#bytes`. ASCII becomes text in half the time. */
+  #encoding: "latin1" | "utf8" = "latin1";
   /** Index in `#bytes` of the next unread byte; while a record is scanned, of its first byte. */
   #at = 0;
   /** Number of bytes that came before `#bytes`. */
@@ -165,6 +168,7 @@ export class DocumentSplitter {
       this.#room = room;
       this.#bytes = room.subarray(0, length);
     }
+    this.#encoding = isAscii(this.#bytes) ? "latin1" : "utf8";
   }
 
   /** Goes one step forward; false when it needs more bytes. */
@@ -219,7 +223,7 @@ export class DocumentSplitter {
     while (isSpace(this.#bytes[end - 1])) end--;
     const isWhole = this.#bytes[end - 1] === CLOSE_OBJECT && (feed >= 0 || this.#ended);
     if (!isWhole || end - this.#at > RECORD_LIMIT_BYTES) return this.#startScan(true);
-    const text = this.#bytes.toString("utf8", this.#at, end);
+    const text = this.#bytes.toString(this.#encoding, this.#at, end);
     const value = this.#parseLine(text);
     if (value === undefined || recordsIn(value) !== null) return this.#startScan(true);
     this.#emit(value, text, end, 0);

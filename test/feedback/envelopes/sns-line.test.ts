@@ -1,4 +1,4 @@
-/** A line of SNS that is read in two parts says what it says when it is parsed whole. */
+/** A line of SNS that is read in parts says what it says when it is parsed whole. */
 import { describe, expect, it } from "vitest";
 import { DocumentSplitter, type DumpDocument } from "../../../src/feedback/dump/document-splitter.ts";
 import { readPieces } from "../../../src/feedback/dump/documents.ts";
@@ -52,6 +52,13 @@ const MARKS = [
   '],"commonHeaders":{"a":"b"},"tags":',
   ',\\"headers\\":[{\\"name\\":\\"a\\",\\"value\\":\\"b\\"}],\\"commonHeaders\\":',
   '"ses-mail-job":["j"]',
+  '\\"ses-mail-job\\":[\\"k\\"],',
+  '\\"ses-mail-message\\":[\\"9\\"],',
+  '\\"eventType\\":\\"Send\\",',
+  ',\\"mail\\":{}',
+  ',\\"delivery\\":{}',
+  '}},\\"delivery\\":{',
+  '{\\"a\\":1},',
   ',"tags":{"ses:a":["b"],',
   '"ses:a":["b"],"ses:c":["d"],',
   ',\\"tags\\":{\\"ses:a\\":[\\"b\\"],',
@@ -69,6 +76,19 @@ const MARKS = [
   ",",
 ];
 
+/** As SES writes bounces: what they say is before their mail. */
+const BOUNCE = make.bounce("Permanent", "General", { id: 4, job: "j" }, { diagnosticCode: 'smtp; 550 "gone"' });
+const KINDS = {
+  Bounce: BOUNCE,
+  Complaint: make.complaint({ id: 4, job: "j" }),
+  Send: make.simple("Send", "send", {}, { id: 4, job: "j" }),
+  Open: make.open({ id: 4, job: "j" }),
+  Click: make.click({ id: 4, job: "j" }),
+  Subscription: make.subscription(true, { id: 4, job: "j" }),
+};
+const typeFirst = (value: make.Json) => ({ eventType: value["eventType"], ...value });
+const OF_ALL_KINDS = Object.values(KINDS).map(typeFirst);
+
 const headersOf = (text: fc.Arbitrary<string>) => fc.array(fc.record({ name: text, value: text }), { maxLength: 4 });
 
 /** An SES event with odd texts in odd places. */
@@ -76,7 +96,7 @@ const events = () => {
   const text = fc.oneof(fc.constantFrom(...MARKS, "x-request-id", "a"), fc.string({ maxLength: 12 }));
   return fc
     .record({
-      base: fc.constantFrom(event(1, "j"), event(2), make.delivery({ id: 3, job: "j", legacy: true })),
+      base: fc.constantFrom(event(1, "j"), ...OF_ALL_KINDS, event(2), make.delivery({ id: 3, job: "j", legacy: true })),
       headers: fc.oneof(headersOf(text), text, fc.constant(undefined)),
       beside: fc.dictionary(fc.constantFrom("headers", "Records", "commonHeaders", "Message"), text, { maxKeys: 2 }),
       tags: fc.dictionary(
@@ -105,20 +125,39 @@ const events = () => {
 };
 
 describe("an SNS line", () => {
-  it("is read in two parts, without the headers and tags that nobody needs", () => {
-    const sent = event(1, "job");
+  const plainHeaders = (value: make.Json) => {
     const headers = [
       { name: "From", value: '"Example News" <news@example.com>' },
       { name: "X-Empty", value: "" },
     ];
-    const found = eventOfSnsLine(line({ ...sent, mail: { ...(sent["mail"] as object), headers } }));
-    expect(found?.["mail"]).toMatchObject({ messageId: make.sesId(1) });
-    expect(found?.["mail"]).not.toHaveProperty("headers");
-    expect(found?.["mail"]).not.toHaveProperty("commonHeaders");
-    const tags = { campaign: ["spring"], "ses-mail-job": ["job"], "ses-mail-message": ["1"] };
-    expect(found?.["mail"]).toHaveProperty("tags", tags);
-    // Whoever sent this may be named in a header.
-    expect(eventOfSnsLine(line(event(1)))?.["mail"]).toHaveProperty("headers");
+    return { ...value, mail: { ...(value["mail"] as object), headers } };
+  };
+  const MAIL = {
+    timestamp: "2026-03-02T09:00:00.000Z",
+    messageId: make.sesId(4),
+    destination: ["ann@example.net"],
+    tags: { "ses-mail-job": ["j"], "ses-mail-message": ["4"] },
+  };
+
+  it("of a delivery is read without what nobody reads", () => {
+    const { timestamp, recipients } = event(4, "j")["delivery"] as make.Json;
+    const found = { eventType: "Delivery", mail: MAIL, delivery: { timestamp, recipients } };
+    expect(eventOfSnsLine(line(plainHeaders(event(4, "j"))))).toEqual(found);
+  });
+
+  it.each(Object.entries(KINDS))("of a %s is read without the headers and tags that nobody reads", (type, value) => {
+    const { mail: _, ...rest } = value;
+    expect(eventOfSnsLine(line(plainHeaders(typeFirst(value))))).toEqual({ ...rest, eventType: type, mail: MAIL });
+  });
+
+  it("is read with its tags in any order", () => {
+    const { tags: _, ...mail } = plainHeaders(event(4, "j")).mail as make.Json;
+    const tags = { a: ["b"], "ses-mail-message": ["4"], "ses:a": ["b", "c"], "ses-mail-job": ["j"], d: ["e"] };
+    expect(eventOfSnsLine(line({ ...event(4, "j"), mail: { ...mail, tags } }))).toMatchObject({ mail: MAIL });
+  });
+
+  it("is parsed whole when it is of no job: whoever sent its mail may be named in a header", () => {
+    expect(eventOfSnsLine(line(plainHeaders(event(4))))).toBeNull();
   });
 
   it.each([
@@ -134,6 +173,10 @@ describe("an SNS line", () => {
     ["broken JSON in it", line(JSON.stringify(event(1, "j")).slice(0, -1))],
     ["broken JSON around it", line(event(1, "j")).replace('"Type":', '"Type"')],
     ["headers without a comma between", line(event(1, "j")).replace("},{", "}{")],
+    ["no comma behind the mail", line(plainHeaders(KINDS.Open)).replace('}},\\"open\\"', '}}x\\"open\\"')],
+    ["a bounce and a delivery", line({ ...plainHeaders(typeFirst(BOUNCE)), delivery: event(4, "j")["delivery"] })],
+    ["a bounce with a mail in it", line({ ...typeFirst(BOUNCE), bounce: { a: [{}], mail: {} } })],
+    ["two mails", line(plainHeaders(KINDS.Click)).replace(',\\"click\\"', ',\\"mail\\":{},\\"click\\"')],
     ["two objects", line(event(1, "j")) + line(event(2, "j"))],
     ["an event by itself", JSON.stringify(event(1, "j"))],
   ])("says the same as whole: %s", async (_, text) => {
