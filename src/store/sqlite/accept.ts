@@ -7,6 +7,7 @@ import { createEndpoints } from "./endpoints.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createKeptAnswers } from "./kept-answers.ts";
 import { ADMITTING } from "./list-topics.ts";
+import { createMessageRows } from "./new-messages.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { createRecipientTable } from "./recipients.ts";
 import { createReportNotes } from "./reports.ts";
@@ -15,13 +16,12 @@ import { createSuppressedCheck } from "./suppressed.ts";
 import { NEXT_TOPIC } from "./topic-ids.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic, NEW_TOPIC } from "../rules/admit.ts";
-import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
+import { knownNames, listOfIds } from "../rules/accepted.ts";
 import { type TimedTopic, timeWith, UNTIMED } from "../rules/topic-time.ts";
 import { type Outcome, outcomeOf } from "../past.ts";
-import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
 import type { AcceptMessage, AcceptRequest, AcceptResult, Endpoint, RefusedMessage, SetAside } from "../rows.ts";
-import { type Content, kindOf, NO_TOPIC, type State } from "../../message.ts";
+import { type Content, NO_TOPIC, type State } from "../../message.ts";
 
 /** How long a request waits for a locked job file. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -178,7 +178,7 @@ function createMessageAdder(
   const contents = createContentTable(db, clock);
   const recipients = createRecipientTable(db);
   const noteTracking = createTrackingNotes(db);
-  const insert = createInserter(db);
+  const rowsOf = createMessageRows(db);
   const suppressedNow = createSuppressedCheck(db);
   const count = createCounter(db, counters);
   /** What this transaction has kept already: many requests may bring one content. */
@@ -205,13 +205,15 @@ function createMessageAdder(
     const audience = recipients.audienceOf(topic, { id: contentId, hash });
     const now = clock.now();
     const past = message.past === undefined ? null : outcomeOf(message.past, now);
-    const write = insert(message, { topicId, contentId, now, past });
+    const rows = rowsOf(message, { topicId, contentId, now, past });
     const isSuppressed = isSuppressedFor(content, endpoint);
     const added = new Map<State, number>();
     for (const [at, email] of emails.entries()) {
       const address = email.toLowerCase();
       const uuid = names?.[at] ?? null;
       if (uuid !== null && uuids.has(uuid, endpoint)) {
+        // The name may be of a row before this one.
+        rows.flush();
         noteKnown(uuid, address, told);
         continue;
       }
@@ -225,10 +227,11 @@ function createMessageAdder(
         continue;
       }
       const state = past?.state ?? (isSuppressed(address) ? "suppressed" : "pending");
-      write(messageId, ids.use(topicId, message.via).ingestId, email, fields ?? "[]", state);
+      rows.add(messageId, ids.use(topicId, message.via).ingestId, email, fields ?? "[]", state);
       if (message.reports) reports.note(message.reports, messageId, state);
       added.set(state, (added.get(state) ?? 0) + 1);
     }
+    rows.flush();
     count(added, { topic, notBefore: message.notBefore || null, past, endpoint, now }, told);
   };
 
@@ -251,55 +254,6 @@ function createMessageAdder(
       isSuppressedFor = suppressedNow();
     },
     add,
-  };
-}
-
-/** What the rows of a message have in common, beside what it says itself. */
-interface Common {
-  topicId: number;
-  contentId: number;
-  now: number;
-  past: Outcome | null;
-}
-
-type WriteRow = (id: number, ingestId: number, email: string, fields: string, state: State) => void;
-
-/** Makes what writes the rows of a message. */
-function createInserter(db: Connection): (message: AcceptMessage, common: Common) => WriteRow {
-  const columns =
-    "id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at, expires_at, expires_in";
-  const insert = db.prepare(`insert into message (${columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-  const insertPast = db.prepare(
-    `insert into message (${columns}, attempts, ses_message_id, error, sent_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  return (message, { topicId, contentId, now, past }) => {
-    const { notBefore, expiresIn } = message;
-    const expiresAt = expiryOf(message, now);
-    const priority = priorityOf(message.priority, kindOf(message.content));
-    // Named one by one: an object for each address would take half as long as all the rest.
-    if (past === null)
-      return (id, ingestId, email, fields, state) =>
-        void insert.run(
-          id,
-          topicId,
-          contentId,
-          ingestId,
-          email,
-          fields,
-          priority,
-          notBefore,
-          state,
-          now,
-          expiresAt,
-          expiresIn,
-        );
-    const { attempts, sesMessageId, error, sentAt } = past;
-    const came = [attempts, sesMessageId, error, sentAt];
-    return (id, ingestId, email, fields, state) => {
-      const times = [priority, notBefore, state, now, expiresAt, expiresIn];
-      insertPast.run(id, topicId, contentId, ingestId, email, fields, ...times, ...came);
-    };
   };
 }
 

@@ -1,6 +1,7 @@
 /** Requests to the gateway: stored whole or not at all, each mail once. */
 import { describe, expect, it } from "vitest";
 import { NO_TOPIC } from "../../../src/message.ts";
+import type { AcceptMessage } from "../../../src/store/rows.ts";
 import {
   CONTENT,
   EVERYTHING,
@@ -327,6 +328,12 @@ function repeats(prepare: Prepare): void {
   });
 }
 
+interface Many {
+  data?: (at: number) => string;
+  given?: Partial<AcceptMessage>;
+  names?: boolean;
+}
+
 function storing(prepare: Prepare): void {
   it("is nothing of no requests, and of a request without messages", async () => {
     const { open } = await prepare();
@@ -337,6 +344,36 @@ function storing(prepare: Prepare): void {
       counts: { added: 0, duplicates: 0, suppressed: 0 },
     });
     expect(await store.topics()).toEqual([]);
+  });
+
+  it.each([
+    ["with values of their own", { data: (at: number) => `{"n":${Math.floor(at / 10)}}` }],
+    ["without any", {}],
+    ["that expire, due later", { given: { notBefore: 5_000_000, expiresIn: 60_000, priority: 10 } }],
+    ["with names of their own", { names: true }],
+    ["that were sent before", { given: { past: { state: "sent", sentAt: 1, sesMessageId: "ses-1" } as const } }],
+  ])("is the same of a message with many addresses %s as of several with some of them", async (_, wanted) => {
+    const { data = null, given = {}, names = false } = wanted as Many;
+    // Every fifth is there twice in another case, every eleventh is suppressed, and every seventh name is that of the one before.
+    const emails = Array.from({ length: 137 }, (_, at) => (at % 5 === 4 ? `A${at - 1}@x.example` : `a${at}@x.example`));
+    const uuids = emails.map((_, at) => (at % 3 === 0 ? null : `u-${at % 7 === 5 ? at - 1 : at}`));
+    const suppressed = emails.filter((_, at) => at % 11 === 7).map((address) => address.toLowerCase());
+    const part = (from: number, to: number) =>
+      message(emails.slice(from, to), {
+        ...given,
+        ...(data !== null && { data: emails.map((_, at) => data(at)).slice(from, to) }),
+        ...(names && { topic: null, uuids: uuids.slice(from, to) }),
+      });
+    const dumpOf = async (messages: AcceptMessage[]) => {
+      const { open, dump } = await prepare();
+      const store = await open();
+      await store.suppress(suppressed.map((address) => ({ address, reason: "bounce", source: "test" })));
+      return { told: await accept(store, messages), kept: await dump() };
+    };
+    const parts = Array.from({ length: 14 }, (_, at) => part(at * 10, at * 10 + 10));
+    const whole = await dumpOf([part(0, emails.length)]);
+    expect(whole.told).toMatchObject({ kind: "stored", counts: { duplicates: names ? 32 : 27 } });
+    expect(whole).toEqual(await dumpOf(parts));
   });
 
   it("is told with its counts, and again of a repeat; nothing of what is refused", async () => {
