@@ -23,7 +23,7 @@ export class AttachmentReader {
   read(message: Place): Attachment[] {
     return message.list("attachments").flatMap((given, index) => {
       if (!isObject(given)) return [];
-      const place = message.below(given, `attachments[${index}]`);
+      const place = message.below(given, "attachments", index);
       const fileName = this.#name(place);
       const data = this.#data(place);
       return [{ fileName, contentType: contentType(place, fileName), data }];

@@ -10,14 +10,23 @@ import { textProblem } from "../compose/content/sound-text.ts";
  */
 export class Place {
   readonly fields: Fields;
-  readonly path: string;
+  readonly #above: Place | null;
+  readonly #list: string;
+  readonly #index: number;
   readonly #problems: Problems;
 
-  /** Adds what is wrong to `problems`. */
-  constructor(fields: Fields, path: string, problems: Problems) {
+  /** The request itself. Adds what is wrong to `problems`. */
+  constructor(fields: Fields, problems: Problems, above: Place | null = null, list = "", index = 0) {
     this.fields = fields;
-    this.path = path;
     this.#problems = problems;
+    this.#above = above;
+    this.#list = list;
+    this.#index = index;
+  }
+
+  /** As in `messages[2]`; "": the request itself. It is made when somebody asks, because nearly nobody does. */
+  get path(): string {
+    return this.#above === null ? "" : this.#above.at(`${this.#list}[${this.#index}]`);
   }
 
   /** The path of a field, as in `messages[2].to[0]`. */
@@ -25,9 +34,9 @@ export class Place {
     return this.path === "" ? field : `${this.path}.${field}`;
   }
 
-  /** An object below this one; `field` is its path from here. */
-  below(fields: Fields, field: string): Place {
-    return new Place(fields, this.at(field), this.#problems);
+  /** An object in a list of this one. */
+  below(fields: Fields, list: string, index: number): Place {
+    return new Place(fields, this.#problems, this, list, index);
   }
 
   /** Whether the field was given, and is not null. */

@@ -36,7 +36,7 @@ export class Reading {
    * them.
    */
   async read(body: Fields): Promise<AcceptMessage[]> {
-    const request = new Place(body, "", this.#problems);
+    const request = new Place(body, this.#problems);
     const usual = this.#times.usual(request);
     const found: AcceptMessage[] = [];
     for (const [index, message] of request.list("messages").entries()) {
@@ -44,7 +44,7 @@ export class Reading {
         this.#problems.stop();
         break;
       }
-      if (isObject(message)) found.push(await this.#message(request.below(message, `messages[${index}]`), usual));
+      if (isObject(message)) found.push(await this.#message(request.below(message, "messages", index), usual));
     }
     await this.#times.judgePast();
     return found;

@@ -38,7 +38,7 @@ export class RecipientReader {
 
   /** `template` takes the data; null: there is none, so data are a problem; `unknown`: nobody can look at them. */
   async read(message: Place, template: CompiledTemplate | "unknown" | null): Promise<Recipients> {
-    const uuid = this.#uuid(message, message.path);
+    const uuid = this.#uuid(message);
     const recipients = message.has("to") ? await this.#to(message, uuid, template) : this.#emails(message, template);
     const { emails, data, uuids } = recipients;
     return { emails, data, uuid, uuids };
@@ -69,11 +69,11 @@ export class RecipientReader {
         break;
       }
       if (!isObject(given)) continue;
-      await this.#letOthers();
-      const entry = message.below(given, `to[${index}]`);
+      if (performance.now() - this.#sinceTurn >= LONGEST_MS) await this.#letOthers();
+      const entry = message.below(given, "to", index);
       const email = addressOf(entry, "email", given["email"]);
       data.push(this.#dataOf(entry, template, [email ?? SOMEBODY]) ?? "{}");
-      uuids.push(this.#uuid(entry, entry.path));
+      uuids.push(this.#uuid(entry));
       emails.push(email ?? "");
     }
     const hasNames = uuids.some((name) => name !== null);
@@ -83,7 +83,6 @@ export class RecipientReader {
 
   /** Data that only the execution of their template can judge take time, in which mail has to be sent. */
   async #letOthers(): Promise<void> {
-    if (performance.now() - this.#sinceTurn < LONGEST_MS) return;
     await new Promise((resolve) => setImmediate(resolve));
     this.#sinceTurn = performance.now();
   }
@@ -114,14 +113,14 @@ export class RecipientReader {
       place.problem("data", `with this the data of all addresses are more than ${MOST_DATA / 1024 / 1024} MB`);
   }
 
-  #uuid(place: Place, path: string): string | null {
+  #uuid(place: Place): string | null {
     const uuid = place.text("uuid");
     if (uuid === null) return null;
     const length = uuid.length > 2 * MOST_UUID ? Infinity : Array.from(uuid).length;
     if (uuid.trim() === "" || length > MOST_UUID || !isPrintable(uuid))
       place.problem("uuid", `expected 1–${MOST_UUID} printable characters`);
     const first = this.#uuids.get(uuid);
-    if (first === undefined) this.#uuids.set(uuid, path);
+    if (first === undefined) this.#uuids.set(uuid, place.path);
     else place.problem("uuid", `the same as that of ${first}`);
     return uuid;
   }

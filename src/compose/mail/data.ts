@@ -9,11 +9,17 @@ const MOST_DATA_BYTES = 64 * 1024;
 /** The most levels of lists and objects in it: `{"a": [1]}` has two. */
 const MOST_DATA_DEPTH = 10;
 
+/** What makes a value no data of one recipient. No problem: it is `Values`, and `text` is its JSON. */
+export interface ShapeOfData {
+  problems: DataProblem[];
+  text: string | null;
+}
+
 /**
- * What makes `data` no data of one recipient: no object, too deep or too large, a number that cannot be kept, something
- * that JSON has no word for. None: it is `Values`, and `text` is its JSON.
+ * Looks whether `data` are data of one recipient. They are not when they are no object, too deep or too large, or have a number that cannot
+ * be kept or something that JSON has no word for.
  */
-export function shapeOf(data: unknown): { problems: DataProblem[]; text: string | null } {
+export function shapeOf(data: unknown): ShapeOfData {
   const none = (problem: DataProblem) => ({ problems: [problem], text: null });
   if (!isPlainObject(data)) return none({ path: "", message: `expected an object, got ${typeName(data)}` });
   const problem = problemIn(data, "", 1);
@@ -43,7 +49,8 @@ function problemIn(value: unknown, path: string, depth: number): DataProblem | n
     }
     return null;
   }
-  for (const key of Object.keys(value)) {
+  // Without a list of the names, which would be garbage for each object.
+  for (const key in value) {
     const item = value[key];
     const problem = isNested(item) ? problemIn(item, pathTo(path, key), depth + 1) : null;
     if (problem !== null) return problem;

@@ -13,7 +13,7 @@ import { parseStrict, type StrictPart } from "../liquid/strict-part.ts";
 import { RenderProblem } from "../problem.ts";
 import { hasControl } from "../shown.ts";
 import { addressFor, lookUpFor } from "./columns.ts";
-import { isValues, shapeOf } from "./data.ts";
+import { isValues, type ShapeOfData, shapeOf } from "./data.ts";
 import { type CompiledContent, compileContent } from "./template.ts";
 import type { Tools } from "./shape.ts";
 
@@ -28,9 +28,9 @@ export interface CompiledTemplate {
   /**
    * Everything that is wrong with the data of one recipient, at most a hundred problems; empty: they make a mail. Names
    * that the template does not read are allowed. Whoever checks many recipients at once gives all of them one `budget`,
-   * because nothing else runs meanwhile: a million rounds take some seconds.
+   * because nothing else runs meanwhile: a million rounds take some seconds. `shape` is given by whoever has it already.
    */
-  check(to: string, data: unknown, budget?: LoopBudget): DataProblem[];
+  check(to: string, data: unknown, budget?: LoopBudget, shape?: ShapeOfData): DataProblem[];
   /** The mail of one recipient. Throws `RenderProblem`, with path and message, exactly when `check` finds a problem. */
   render(to: string, data: unknown, links?: MessageLinks | null): RenderedMail;
 }
@@ -46,8 +46,12 @@ export function compileTemplate(content: Content, tools: Tools): CompiledTemplat
   const quick = quickFor(content, unsubscribeUrl !== null);
   let isComposed = false;
 
-  const check = (to: string, data: unknown, budget: LoopBudget = { rounds: Infinity }): DataProblem[] => {
-    const { problems, text } = shapeOf(data);
+  const check = (
+    to: string,
+    data: unknown,
+    budget: LoopBudget = { rounds: Infinity },
+    { problems, text }: ShapeOfData = shapeOf(data),
+  ): DataProblem[] => {
     budget.text = text;
     if (!isValues(data, problems)) return problems;
     const rounds = isComposed && quick !== null ? quick(data) : null;
