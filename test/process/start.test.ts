@@ -37,3 +37,17 @@ it("the help requires no store and no terminal, and the version only what writes
   const ours = (await required(folder, ["--version"])).filter((name) => name.startsWith("dist/"));
   expect(ours.toSorted()).toEqual(["dist/cli.js", "dist/errors.js", "dist/terminal/pipes.js", "dist/time/clock.js"]);
 });
+
+it("a driver that was built for another version of Node is no bug of ours", async () => {
+  const folder = await workFolder();
+  await writeCampaign(folder, 3);
+  const otherNode = { NODE_OPTIONS: `--import ${new URL("../support/other-node.js", import.meta.url).pathname}` };
+  const { code, stdout, stderr } = await runProcess(folder, ["import", "june.csv"], { env: otherNode });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr.trim().split("\n")).toEqual([
+    expect.stringMatching(
+      /the driver of SQLite was not built for this machine and Node \d+.*; .*npm rebuild better-sqlite3/,
+    ),
+  ]);
+  expect((await runProcess(folder, ["import", "june.csv"])).code).toBe(0);
+});

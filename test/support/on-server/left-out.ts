@@ -47,6 +47,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "process/output.test.ts", reason: ABOUT_FILES },
   { file: "process/promises.test.ts", reason: "it looks for secrets in the job file" },
   { file: "process/server-away.test.ts", reason: "it says itself where the job is" },
+  { file: "process/start.test.ts", reason: "it is about what a job file needs" },
   { file: "readme.test.ts", test: "the documentation", reason: NO_STORE },
   { file: "serve/admin-feed.test.ts", reason: NO_STORE },
   { file: "serve/dashboard-dead.test.ts", reason: SAME_ANSWERS },
