@@ -2,6 +2,8 @@
  * Splits the inside of a tag into lexemes, by the rules of LiquidJS. Characters that editors and other languages put
  * there are mistakes.
  */
+import { Tokenizer } from "liquidjs";
+import { textProblem } from "../content/sound-text.ts";
 import { type Mistake, mistakeIn, type Tag } from "./mistake.ts";
 
 /** A word, text, number or sign inside a tag. */
@@ -45,6 +47,14 @@ export function lexemesOf(tag: Tag): Lexeme[] {
     }
     const lexeme = readAt(content, at);
     if (TYPOGRAPHIC.test(lexeme.text) && lexeme.kind === "sign") throw typographic(tag, tag.contentIndex + at);
+    const unsound = lexeme.kind === "text" ? unsoundText(lexeme.text) : null;
+    if (unsound !== null)
+      throw mistakeIn(
+        tag,
+        tag.contentIndex + at,
+        `a text that ${unsound}`,
+        "write the character itself, not an escape",
+      );
     lexemes.push({ ...lexeme, index: tag.contentIndex + at });
     at += lexeme.text.length;
   }
@@ -64,6 +74,12 @@ function readAt(content: string, at: number): Omit<Lexeme, "index"> {
     if (text) return { kind, text };
   }
   return { kind: "sign", text: content[at] ?? " " };
+}
+
+/** What is wrong with the value of a text in quotes, as LiquidJS reads its escapes; null: nothing. */
+function unsoundText(quoted: string): string | null {
+  if (!quoted.includes("\\")) return null;
+  return textProblem(new Tokenizer(quoted).readQuoted()?.content ?? "");
 }
 
 /** The content with each text in quotes replaced by as many spaces. */

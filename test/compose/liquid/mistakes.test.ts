@@ -26,6 +26,13 @@ describe("a mistake is told in one line: what came, where, and what to write", (
     ["{% if orders &lt;= 5 %}y{% endif %}", /unexpected &lt;.*\{% if orders <= 5 %\}$/],
     ['{% if plan == "a" &amp;&amp; name %}y{% endif %}', /unexpected &amp;.*\{% if plan == "a" and name %\}$/],
     ["{{&nbsp;name&nbsp;}}", /unexpected &nbsp;.*\{\{ name \}\}$/],
+    [
+      String.raw`{{ "\uD83D" }}`,
+      /a text that holds half of a character \(a lone surrogate\) in .*write the character itself/,
+    ],
+    [String.raw`{{ name | default: 'a\uDE00b' }}`, /a text that holds half of a character/],
+    [String.raw`{% if name == "\ud83d" %}y{% endif %}`, /a text that holds half of a character/],
+    [String.raw`{% assign a = "x\0y" %}`, /a text that holds a NUL character/],
     ["{{ na\u200bme }}", /invisible character \(U\+200B\).*type it anew/],
     ["{% if \ufeffplan %}y{% endif %}", /invisible character \(U\+FEFF\)/],
     ["{{ <b>name</b> }}", /unexpected HTML <b>.*\{\{ name \}\}$/],
