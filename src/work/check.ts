@@ -31,6 +31,7 @@ import { boundOldSpace } from "../memory.ts";
 import { countProgress } from "./progress.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { refusedTopic } from "./refused-topic.ts";
+import { readSecrets } from "../tracking/links.ts";
 import { trackingFor } from "./tracking.ts";
 
 /** Options of `check`. */
@@ -80,6 +81,7 @@ export async function checkCampaign(context: Context, file: string, flags: Check
   const campaign = await readCampaign(context.io, file, { ...flags, trackClicks: false }, null);
   // Clicks were left out above. Transactional mail refuses them.
   trackingFor(campaign.content.kind, flags);
+  readSecrets(context.io.env);
   const from = mailboxOf(campaign.content.from);
   const dns = dnsOf(flags);
   const ses = await openReader(context, flags);

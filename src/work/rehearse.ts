@@ -15,6 +15,7 @@ import { renderOne } from "./one-mail.ts";
 import type { SendFlags } from "./send-flags.ts";
 import type { ListForecast, TopicRow } from "../store/rows.ts";
 import { storedTopic } from "../store/topic-name.ts";
+import { readSecrets } from "../tracking/links.ts";
 
 /**
  * `--dry-run`: checks and renders every row and shows one mail; writes and sends nothing. Exit code 1 when a row is
@@ -23,6 +24,8 @@ import { storedTopic } from "../store/topic-name.ts";
 export async function rehearse(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
   const { terminal, globals } = context;
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
+  // Nothing is signed here, but a real send refuses a bad one.
+  readSecrets(context.io.env);
   const store = await context.openStore({ ifMissing: "scratch", toRead: true });
   campaign.topic = await storedTopic(store, campaign.topic);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: true });

@@ -135,12 +135,18 @@ describe("a setting of AWS that is missing or wrong: exit 2, one line, nothing c
     ["SES_MAIL_ENDPOINT_ID", "a b", "--endpoint-id expects the id of a multi-region endpoint"],
     ["SES_MAIL_TIMEOUT", "soon", "--timeout expects a duration"],
     ["SES_MAIL_MAX_LATE", "2", "--max-late expects a duration"],
+    ["SES_MAIL_SECRET", "short", "SES_MAIL_SECRET expects secrets"],
   ])("%s=%s is refused by a dry run, too", async (variable, value, words) => {
     for (const args of [
       ["send", "june.csv", "--yes"],
       ["send", "june.csv", "--dry-run"],
     ])
       expect(await refused(args, { [variable]: value })).toContain(words);
+  });
+
+  it("a secret that is too short is refused by check, too", async () => {
+    const args = ["check", "june.csv", "--no-dns", "--no-account"];
+    expect(await refused(args, { SES_MAIL_SECRET: "short" })).toContain("SES_MAIL_SECRET expects secrets");
   });
 
   it("an endpoint of the profile, and a region that is none", async () => {
