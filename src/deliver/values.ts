@@ -1,15 +1,17 @@
 /** Reads the values of a message as they are kept: those of a list's row, or those that a program posted. */
-import type { Values } from "../message.ts";
+import { nameless, type Values } from "../message.ts";
 
 /**
  * The values of a message by name. `fields` is a JSON array of texts in the order of `columns`, where what is missing is empty; or the
- * JSON object that was posted. `record`: what `Examiner` recorded of a row's files; null: nothing. The values have no prototype, so
- * that they may have any name.
+ * JSON object that was posted. `record`: what `Examiner` recorded of a row's files; null: nothing. The values inherit no name, so that they
+ * may have any.
  */
 export function readValues(columns: readonly string[], fields: string): { values: Values; record: string | null } {
   const kept = JSON.parse(fields) as string[] | Values;
-  const values = Object.create(null) as Record<string, Values[string]>;
-  if (!isRow(kept)) return { values: Object.assign(values, kept), record: null };
+  // What is posted may have other names each time.
+  if (!isRow(kept))
+    return { values: Object.assign(Object.create(null) as Record<string, Values[string]>, kept), record: null };
+  const values = nameless<Record<string, string>>();
   for (let i = 0; i < columns.length; i++) values[columns[i] ?? ""] = kept[i] ?? "";
   return { values, record: kept[columns.length] ?? null };
 }

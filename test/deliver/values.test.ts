@@ -23,3 +23,14 @@ it("may have any name, and inherit none", () => {
   expect("toString" in readValues(["name"], '["Ann"]').values).toBe(false);
   expect(Object.keys(readValues(["__proto__"], '["Ann"]').values)).toEqual(["__proto__"]);
 });
+
+it("of a list's row inherit no name either, and stand in the order of the columns", () => {
+  const { values } = readValues(["b", "a", "__proto__", "constructor"], '["1","2","3","4"]');
+  expect(Object.entries(values)).toEqual([
+    ["b", "1"],
+    ["a", "2"],
+    ["__proto__", "3"],
+    ["constructor", "4"],
+  ]);
+  for (const name of ["toString", "hasOwnProperty", "valueOf", "__defineGetter__"]) expect(name in values).toBe(false);
+});

@@ -9,7 +9,7 @@ import { usesIn } from "./uses.ts";
 import { childrenOf, everyTemplate } from "./walk.ts";
 
 /**
- * The values of variables by name; blank texts are "". Use an object without a prototype (`scopeOf`), and such objects
+ * The values of variables by name; blank texts are "". Use an object that inherits no name (`scopeOf`), and such objects
  * in it.
  */
 export type Scope = Record<string, Datum | undefined>;

@@ -1,6 +1,6 @@
 /** Finds the column of a list that a variable of a template means. */
 import { UserError } from "../../errors.ts";
-import type { Datum, Values } from "../../message.ts";
+import { type Datum, nameless, type Values } from "../../message.ts";
 import type { Scope } from "../liquid/outputs.ts";
 import type { Variable } from "../liquid/part.ts";
 import { meantByName } from "../liquid/mistakes.ts";
@@ -73,13 +73,19 @@ function shownColumns(columns: string[]): string {
 }
 
 /**
- * The values of variables for rendering; blank ones become "", also inside of lists and objects. Neither the result nor
- * an object in it has a prototype, so `{{ constructor }}` is just an unknown column.
+ * The values of variables for rendering, each as `valueOf` gives it; blank ones become "", also inside of lists and objects. Neither the
+ * result nor an object in it inherits a name, so `{{ constructor }}` is just an unknown column.
  */
-export function scopeOf(entries: (readonly [string, Datum | undefined])[], copy: Copy = bare): Scope {
-  const scope = Object.create(null) as Scope;
-  for (const [name, value] of entries)
-    scope[name] = typeof value === "string" ? (value.trim() === "" ? "" : value) : copy(value, name);
+export function scopeOf<Named extends Pick<Variable, "name">>(
+  variables: readonly Named[],
+  valueOf: (variable: Named) => Datum | undefined,
+  copy: Copy = bare,
+): Scope {
+  const scope = nameless<Scope>();
+  for (const variable of variables) {
+    const value = valueOf(variable);
+    scope[variable.name] = typeof value === "string" ? (value.trim() === "" ? "" : value) : copy(value, variable.name);
+  }
   return scope;
 }
 
@@ -101,11 +107,12 @@ export function lookUpFor(variables: Pick<Variable, "name">[]): (recipient: Reci
   };
   return ({ to, values, unsubscribeUrl }, copy) =>
     scopeOf(
-      variables.map(({ name }) => {
-        if (unsubscribeUrl !== null && isUnsubscribeUrl(name)) return [name, unsubscribeUrl];
+      variables,
+      ({ name }) => {
+        if (unsubscribeUrl !== null && isUnsubscribeUrl(name)) return unsubscribeUrl;
         const value = valueOf(name, values);
-        return [name, value === undefined && addressFor(name) !== undefined ? to : value];
-      }),
+        return value === undefined && addressFor(name) !== undefined ? to : value;
+      },
       copy,
     );
 }

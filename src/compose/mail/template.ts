@@ -293,7 +293,7 @@ function rowCheck(
   const needed = places.filter(({ name, index }) => index >= 0 && required.has(name));
   const bodies = [parts.body, parts.preheader, parts.text].filter((part) => part !== null && !part.simple);
   const scopeFor = (fields: string[]) =>
-    scopeOf(places.map(({ name, index }) => [name, index >= 0 ? fields[index] : given(name)]));
+    scopeOf(places, ({ name, index }) => (index >= 0 ? fields[index] : given(name)));
   let isComposed = false;
   return (fields, isPlain = false) => {
     for (const { name, index } of needed) {
