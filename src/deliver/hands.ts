@@ -65,6 +65,11 @@ export class Hands {
     });
   }
 
+  /** True: another portion begins when the event loop has gone round. */
+  get isBeginning(): boolean {
+    return this.#isPlanned;
+  }
+
   /** The first error that a call threw; null: none did. It is a bug, because errors of SES are outcomes. */
   get failure(): { error: unknown } | null {
     return this.#failure;

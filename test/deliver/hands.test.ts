@@ -100,7 +100,7 @@ describe("calls of one turn", () => {
     const { hands, begun, calls } = handsWith(100);
     hands.begin(calls, 500);
     const counts = [begun.length];
-    while (begun.length < 100) {
+    while (hands.isBeginning) {
       await step();
       counts.push(begun.length);
     }
@@ -113,6 +113,8 @@ describe("calls of one turn", () => {
     hands.begin(calls, 2);
     await step();
     expect(begun).toEqual([1, 2]);
+    // It waits for a hand, not for the event loop.
+    expect(hands.isBeginning).toBe(false);
     ends.get(2)?.();
     await step();
     await step();
