@@ -523,8 +523,12 @@ export type Forgetting =
 
 /** What `prune` would remove. */
 export interface Prunable extends Removed {
-  /** The topics, oldest first, and how many messages each of them has. Single messages without a topic are in the sums only. */
-  topics: { topic: string; messages: number }[];
+  /** How many topics. */
+  topics: number;
+  /** The oldest of them, as many as were asked for, and how many messages each has. */
+  oldest: { topic: string; messages: number }[];
+  /** How many of the messages are single ones without a topic. */
+  single: number;
 }
 
 /** What was removed of old topics, and of old messages without a topic. `events` has the kept ones, too. */

@@ -308,9 +308,9 @@ export interface Removal {
   forget(address: string, signal: AbortSignal): Promise<Forgetting>;
   /**
    * What `prune` would remove now. A topic is finished when nothing of it is `pending` or `sending` and the last thing that was added,
-   * due, sent or cancelled is older than that. Changes nothing.
+   * due, sent or cancelled is older than that. At most `named` of them are named. Changes nothing.
    */
-  prunable(olderThanMs: number, signal: AbortSignal): Promise<Prunable>;
+  prunable(olderThanMs: number, options: { named: number; signal: AbortSignal }): Promise<Prunable>;
   /**
    * Removes all messages of finished topics, which take no recipients any more; of `NO_TOPIC` those messages that are old themselves;
    * and old kept events. Uuids stay known, and no id is given again. `onProgress` is told what was removed so far.

@@ -29,7 +29,7 @@ export async function prune(context: Context, flags: PruneFlags): Promise<number
   boundOldSpace();
   const store = await context.openStore({ ifMissing: "refuse", toRead: flags.dryRun === true });
   if (flags.dryRun || !flags.yes) {
-    const plan = await store.prunable(olderThanMs, io.signal);
+    const plan = await store.prunable(olderThanMs, { named: NAMED, signal: io.signal });
     if (flags.dryRun) return tellPlan(context, plan);
     if (sumOf(plan) > 0) await needsAnswer(context, "prune", "Remove this?", [...planLines(plan), ...WARNING]);
   }
@@ -61,21 +61,20 @@ function ageMs(text: string): number {
   );
 }
 
-const sumOf = ({ topics, messages, events }: Prunable): number => topics.length + messages + events;
+const sumOf = ({ topics, messages, events }: Prunable): number => topics + messages + events;
 
 function tellPlan({ terminal, globals }: Context, plan: Prunable): number {
   const { topics, messages, events } = plan;
-  if (globals.json) terminal.json({ topics: topics.length, messages, events });
+  if (globals.json) terminal.json({ topics, messages, events });
   else terminal.result(["Nothing was removed. A prune would remove:", ...planLines(plan)].map(printable).join("\n"));
   return EXIT.done;
 }
 
-function planLines({ topics, messages, events }: Prunable): string[] {
-  const named = topics.slice(0, NAMED).map(({ topic, messages: each }) => `  ${topic}: ${counted(each, "message")}`);
-  const more = topics.length > NAMED ? [`  and ${counted(topics.length - NAMED, "topic")} more`] : [];
-  const ofTopics = topics.reduce((sum, { messages: each }) => sum + each, 0);
-  const single = messages > ofTopics ? [`  ${counted(messages - ofTopics, "message")} without a topic`] : [];
-  return [...named, ...more, ...single, `in all ${removedText({ topics: topics.length, messages, events })}`];
+function planLines({ topics, oldest, single, ...removed }: Prunable): string[] {
+  const named = oldest.map(({ topic, messages }) => `  ${topic}: ${counted(messages, "message")}`);
+  const more = topics > NAMED ? [`  and ${counted(topics - NAMED, "topic")} more`] : [];
+  const alone = single > 0 ? [`  ${counted(single, "message")} without a topic`] : [];
+  return [...named, ...more, ...alone, `in all ${removedText({ topics, ...removed })}`];
 }
 
 function removedText({ topics, messages, events }: Pruned): string {

@@ -18,6 +18,8 @@ import { removeUnusedContents } from "./unused-contents.ts";
 
 /** How many messages one step counts. */
 const STEP = 20_000;
+/** How many topics are read at once: there may be a hundred thousand. */
+const PAGE = 1_000;
 
 /** Comes after everything: of a topic that has ended all goes, also when somebody began it who asked for less old ones. */
 const EVER = Number.MAX_SAFE_INTEGER;
@@ -26,7 +28,7 @@ const EVER = Number.MAX_SAFE_INTEGER;
 export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
   const before = (ms: number) => Math.floor(job.time.now().wall - ms);
   return {
-    prunable: (olderThanMs, signal) => survey(job, before(olderThanMs), signal),
+    prunable: (olderThanMs, options) => survey(job, before(olderThanMs), options),
     async prune(olderThanMs, { signal, onProgress }) {
       const cutOff = before(olderThanMs);
       const inParts = createParts(signal);
@@ -36,11 +38,12 @@ export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
         pruned.events += removed.events;
         onProgress?.(pruned);
       };
-      for (const topic of await finishedTopics(job, cutOff)) {
-        if (!(await inParts((_rows, begun) => closeTopic(job, topic, cutOff, begun)))) continue;
-        pruned.topics++;
-        await removeAll(job, inParts, { ...topic, condition: GOES, cutOff: EVER }, note);
-      }
+      for await (const page of finishedTopics(job, cutOff))
+        for (const topic of page) {
+          if (!(await inParts((_rows, begun) => closeTopic(job, topic, cutOff, begun)))) continue;
+          pruned.topics++;
+          await removeAll(job, inParts, { ...topic, condition: GOES, cutOff: EVER }, note);
+        }
       const single = await noTopic(job);
       if (single !== null) await removeAll(job, inParts, { ...single, condition: OLD, cutOff }, note);
       await removeKept(job, inParts, cutOff, (events) => note({ messages: 0, events }));
@@ -69,13 +72,18 @@ const IS_FINISHED = `c.pending = 0 and c.sending = 0 and t.afresh_at is null and
 const LEFT = `(${STATES.map((state) => `c.${state}`).join(" + ")}
   - (select coalesce(sum(messages), 0) from sm.removed where topic_id = t.id))::int8`;
 
-function finishedTopics(job: Job, cutOff: number): Promise<(Finished & { messages: number })[]> {
-  return read(
-    job,
-    `select t.id, t.name as topic, coalesce(t.endpoint = 'sandbox', false) as "isRehearsal", ${LEFT} as messages from ${TOPIC}
-     where t.name <> $2 and ${LEFT} > 0 and ${IS_FINISHED} order by t.id`,
-    [cutOff, NO_TOPIC],
-  );
+/** The topics that have ended, and how many messages each has, page by page, the oldest first. */
+async function* finishedTopics(job: Job, cutOff: number): AsyncGenerator<(Finished & { messages: number })[]> {
+  for (let after: number | undefined = 0; after !== undefined;) {
+    const page: (Finished & { messages: number })[] = await read(
+      job,
+      `select t.id, t.name as topic, coalesce(t.endpoint = 'sandbox', false) as "isRehearsal", ${LEFT} as messages from ${TOPIC}
+       where t.id > $3::int8 and t.name <> $2 and ${LEFT} > 0 and ${IS_FINISHED} order by t.id limit ${PAGE}`,
+      [cutOff, NO_TOPIC, after],
+    );
+    yield page;
+    after = page.length < PAGE ? undefined : page.at(-1)?.id;
+  }
 }
 
 async function noTopic(job: Job): Promise<Finished | null> {
@@ -183,19 +191,29 @@ export function forgetEvents(job: Job, keys: readonly string[], begun: () => voi
   });
 }
 
-async function survey(job: Job, cutOff: number, signal: AbortSignal): Promise<Prunable> {
-  const topics = await finishedTopics(job, cutOff);
+async function survey(
+  job: Job,
+  cutOff: number,
+  { named, signal }: { named: number; signal: AbortSignal },
+): Promise<Prunable> {
+  const found: Prunable = { topics: 0, oldest: [], single: 0, messages: 0, events: 0 };
+  for await (const page of finishedTopics(job, cutOff)) {
+    found.topics += page.length;
+    for (const { topic, messages } of page.slice(0, named - found.oldest.length))
+      found.oldest.push({ topic, messages });
+    for await (const part of countFinished(job, page, EVER, signal)) add(found, part);
+  }
+  const ofTopics = found.messages;
   const single = await noTopic(job);
-  const sum = { messages: 0, events: 0 };
-  for await (const part of countFinished(job, topics, EVER, signal)) add(sum, part);
-  if (single !== null) add(sum, await countRemovable(job, { ...single, condition: OLD, cutOff }, signal));
+  if (single !== null) add(found, await countRemovable(job, { ...single, condition: OLD, cutOff }, signal));
+  found.single = found.messages - ofTopics;
   const [kept] = await read<{ count: number }>(
     job,
     "select count(*)::int8 as count from sm.unmatched where received_at < $1::bigint",
     [cutOff],
   );
-  sum.events += kept?.count ?? 0;
-  return { topics: topics.map(({ topic, messages }) => ({ topic, messages })), ...sum };
+  found.events += kept?.count ?? 0;
+  return found;
 }
 
 function add(sum: Removed, more: Removed): void {

@@ -17,6 +17,8 @@ import { removeUnusedContents } from "./unused-contents.ts";
 
 /** How many messages one step counts. */
 const STEP = 20_000;
+/** How many topics are read at once: there may be a hundred thousand. */
+const PAGE = 1_000;
 
 /** Comes after everything: of a topic that has ended all goes, also when somebody began it who asked for less old ones. */
 const EVER = Number.MAX_SAFE_INTEGER;
@@ -24,7 +26,7 @@ const EVER = Number.MAX_SAFE_INTEGER;
 /** Makes the part of the store that removes what is old. */
 export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
   return {
-    prunable: (olderThanMs, signal) => survey(job, job.clock.now() - olderThanMs, signal),
+    prunable: (olderThanMs, options) => survey(job, job.clock.now() - olderThanMs, options),
     async prune(olderThanMs, { signal, onProgress }) {
       const cutOff = job.clock.now() - olderThanMs;
       const inParts = createParts(signal);
@@ -70,13 +72,17 @@ const LAST_THING = `max(t.created_at, ifnull(t.not_before, 0), ifnull(t.cancelle
 /** True in SQL for a topic that has ended before @cutOff, or that somebody has begun to prune. */
 const IS_FINISHED = `t.pending = 0 and t.sending = 0 and t.afresh_at is null and (t.pruned_at is not null or ${LAST_THING} < @cutOff)`;
 
-function finishedTopics(db: Connection, cutOff: number): (Finished & { messages: number })[] {
-  return db
-    .prepare<[{ cutOff: number; noTopic: string }], Finished & { messages: number }>(
-      `select t.id, t.name as topic, t.endpoint is 'sandbox' as isRehearsal, ${MESSAGES_LEFT} as messages from topic t
-       where t.name <> @noTopic and ${MESSAGES_LEFT} > 0 and ${IS_FINISHED} order by t.id`,
-    )
-    .all({ cutOff, noTopic: NO_TOPIC });
+/** The topics that have ended, and how many messages each has, the oldest first. */
+function* finishedTopics(db: Connection, cutOff: number): Generator<Finished & { messages: number }> {
+  const next = db.prepare<[{ cutOff: number; noTopic: string; after: number }], Finished & { messages: number }>(
+    `select t.id, t.name as topic, t.endpoint is 'sandbox' as isRehearsal, ${MESSAGES_LEFT} as messages from topic t
+     where t.id > @after and t.name <> @noTopic and ${MESSAGES_LEFT} > 0 and ${IS_FINISHED} order by t.id limit ${PAGE}`,
+  );
+  for (let after: number | undefined = 0; after !== undefined;) {
+    const page: (Finished & { messages: number })[] = next.all({ cutOff, noTopic: NO_TOPIC, after });
+    yield* page;
+    after = page.length < PAGE ? undefined : page.at(-1)?.id;
+  }
 }
 
 function noTopic(db: Connection): Finished | null {
@@ -223,17 +229,25 @@ async function removeKept(job: Job, inParts: RunPart, cutOff: number, note: (eve
   }
 }
 
-async function survey(job: Job, cutOff: number, signal: AbortSignal): Promise<Prunable> {
-  const { db } = job;
-  const topics = finishedTopics(db, cutOff);
+async function survey(
+  { db }: Job,
+  cutOff: number,
+  { named, signal }: { named: number; signal: AbortSignal },
+): Promise<Prunable> {
+  const found: Prunable = { topics: 0, oldest: [], single: 0, messages: 0, events: 0 };
+  const [countAll, countOld] = [createCount(db, GOES, found), createCount(db, OLD, found)];
+  for (const topic of finishedTopics(db, cutOff)) {
+    found.topics++;
+    if (found.oldest.length < named) found.oldest.push({ topic: topic.topic, messages: topic.messages });
+    await countAll({ ...topic, cutOff: EVER }, signal);
+  }
+  const ofTopics = found.messages;
   const single = noTopic(db);
-  const sum = { messages: 0, events: 0 };
-  const [countAll, countOld] = [createCount(db, GOES, sum), createCount(db, OLD, sum)];
-  for (const topic of topics) await countAll({ ...topic, cutOff: EVER }, signal);
   if (single !== null) await countOld({ ...single, cutOff }, signal);
+  found.single = found.messages - ofTopics;
   const kept = db.prepare<[number], number>("select count(*) from unmatched where received_at < ?").pluck();
-  sum.events += kept.get(cutOff) ?? 0;
-  return { topics: topics.map(({ topic, messages: left }) => ({ topic, messages: left })), ...sum };
+  found.events += kept.get(cutOff) ?? 0;
+  return found;
 }
 
 /** Makes what adds to `sum` how many messages of a topic would be removed, and how many of their events. */

@@ -288,6 +288,12 @@ async function oldTopic(store: Store, pass: (ms: number) => void, topic = "june"
   return claims;
 }
 
+const plannedOf = (store: Store, olderThanMs: number) => store.prunable(olderThanMs, { named: 10, signal: calm() });
+
+async function finishedOf(store: Store, olderThanMs: number): Promise<string[]> {
+  return (await plannedOf(store, olderThanMs)).oldest.map(({ topic }) => topic);
+}
+
 function pruning(prepare: Prepare): void {
   it("takes the messages of topics that finished before, and leaves their totals", async () => {
     const { open, clock, dump } = await prepare();
@@ -304,10 +310,10 @@ function pruning(prepare: Prepare): void {
     await ingest(store, [ANN], { topic: "young" });
     await settle(store, accepted(waiting[0]));
     const before = await store.topic("june");
-    const plan = { topics: [{ topic: "june", messages: 3 }], messages: 3, events: 4 };
-    expect(await store.prunable(DAY_MS / 2, calm())).toEqual(plan);
+    const plan = { topics: 1, oldest: [{ topic: "june", messages: 3 }], single: 0, messages: 3, events: 4 };
+    expect(await plannedOf(store, DAY_MS / 2)).toEqual(plan);
     const kept = await dump();
-    await store.prunable(DAY_MS / 2, calm());
+    await plannedOf(store, DAY_MS / 2);
     expect(await dump()).toEqual(kept);
     const seen: number[] = [];
     const onProgress = ({ messages }: { messages: number }) => void seen.push(messages);
@@ -343,18 +349,26 @@ function pruning(prepare: Prepare): void {
     await store.cancel("due");
     await store.cancel("cancelled");
     await settle(store, ...(await turn(store, 9)).claims.map((claim) => failed(claim)));
-    expect((await store.prunable(DAY_MS, calm())).topics.map(({ topic }) => topic)).toEqual(["failed", "idle"]);
+    expect(await finishedOf(store, DAY_MS)).toEqual(["failed", "idle"]);
     clock.pass(3 * DAY_MS);
-    expect((await store.prunable(DAY_MS, calm())).topics.map(({ topic }) => topic)).toEqual([
-      "sent",
-      "added",
-      "posted",
-      "cancelled",
-      "failed",
-      "idle",
-      "due",
+    expect(await finishedOf(store, DAY_MS)).toEqual(["sent", "added", "posted", "cancelled", "failed", "idle", "due"]);
+    expect(await finishedOf(store, 100 * DAY_MS)).toEqual([]);
+  });
+
+  it("counts all topics that have finished, names the oldest, and counts single mails apart", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const past = { state: "cancelled" } as const;
+    await accept(store, [
+      ...["june", "july", "august"].map((topic) => message(["p@x.example"], { topic, past })),
+      message(["q@x.example", "r@x.example"], { topic: NO_TOPIC, past }),
     ]);
-    expect((await store.prunable(100 * DAY_MS, calm())).topics).toEqual([]);
+    clock.pass(DAY_MS);
+    const oldest = ["june", "july"].map((topic) => ({ topic, messages: 1 }));
+    const plan = { topics: 3, oldest, single: 2, messages: 5, events: 0 };
+    expect(await store.prunable(DAY_MS / 2, { named: 2, signal: calm() })).toEqual(plan);
+    expect(await store.prune(DAY_MS / 2, { signal: calm() })).toEqual({ topics: 3, messages: 5, events: 0 });
+    expect(await plannedOf(store, DAY_MS / 2)).toMatchObject({ topics: 0, oldest: [], single: 0, messages: 0 });
   });
 
   it("takes mail without a topic message by message", async () => {
@@ -428,7 +442,7 @@ function pruning(prepare: Prepare): void {
     const pruning = store.prune(DAY_MS, { signal: stop.signal, onProgress: () => stop.abort() });
     await expect(pruning).rejects.toThrow(InterruptedError);
     const left = (await messagesOf(store)).length;
-    expect(await store.prunable(100 * DAY_MS, calm())).toMatchObject({ topics: [{ messages: left }], messages: left });
+    expect(await plannedOf(store, 100 * DAY_MS)).toMatchObject({ oldest: [{ messages: left }], messages: left });
     expect(await store.prune(100 * DAY_MS, { signal: calm() })).toMatchObject({ topics: 1, messages: left });
     expect(await messagesOf(store)).toEqual([]);
   });

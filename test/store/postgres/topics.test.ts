@@ -11,6 +11,7 @@ import type { ExportedMessage } from "../../../src/store/rows.ts";
 import { requireServers } from "../../support/servers.ts";
 import { ingest, messagesOf, turn } from "../../support/store-actions.ts";
 import { accept, content, message } from "../bench.ts";
+import { MANY, planOfMany } from "../many-finished.ts";
 import { expectSound, expectSoundBreakdown } from "../sound.ts";
 import { type PostgresBench, preparePostgres } from "./bench.ts";
 
@@ -34,6 +35,10 @@ describe("domains", () => {
   domains();
 });
 describe.skipIf(requireServers("postgres"))("on a server", () => {
+  it("what a prune would remove of a thousand topics is all of them", async () => {
+    const { open, clock } = await preparePostgres();
+    expect(await planOfMany(await open(), (ms) => clock.pass(ms))).toEqual(MANY);
+  });
   describe("messages", () => {
     streams();
   });

@@ -7,6 +7,7 @@ import { createPrune } from "../../../src/store/sqlite/prune.ts";
 import { type Connection, Database } from "../../../src/store/sqlite/driver.ts";
 import { EVERYTHING, sent, settle, turn } from "../../support/store-actions.ts";
 import { accept, message } from "../bench.ts";
+import { MANY, planOfMany } from "../many-finished.ts";
 import { prepareSqlite, rows } from "./bench.ts";
 
 /** The job file, with a count of how often a statement was carried out that `which` matches, and of how many were prepared. */
@@ -94,12 +95,17 @@ test("what a prune would remove of three hundred topics takes as many prepared s
       await accept(store, [message(["p@x.example"], { topic: `old-${index}`, past: { state: "cancelled" } })]);
     const { db, prepared } = counting(path);
     const { prunable } = createPrune({ db, clock: { now: () => clock.now() + 1_000 } } as never);
-    const found = await prunable(1, new AbortController().signal);
-    expect([found.topics.length, found.messages]).toEqual([topics, topics]);
+    const found = await prunable(1, { named: 0, signal: new AbortController().signal });
+    expect([found.topics, found.messages]).toEqual([topics, topics]);
     db.close();
     return prepared();
   };
   expect(await preparedFor(300)).toBe(await preparedFor(10));
+});
+
+test("what a prune would remove of a thousand topics is all of them", async () => {
+  const { open, clock } = await prepareSqlite();
+  expect(await planOfMany(await open(), (ms) => clock.pass(ms))).toEqual(MANY);
 });
 
 test("a topic over time is read without the mail that all others sent meanwhile, and a long one by an index", async () => {
