@@ -6,6 +6,7 @@ import { dataProblems } from "./data.ts";
 import { isObject } from "../json.ts";
 import { isPrintable } from "../printable.ts";
 import type { Fields } from "./fields.ts";
+import { entriesOf } from "./long-list.ts";
 import type { Place } from "./place.ts";
 import type { Problem } from "./problems.ts";
 import { MOST_DATA, MOST_UUID } from "./schema.ts";
@@ -63,7 +64,9 @@ export class RecipientReader {
     const emails: string[] = [];
     const data: string[] = [];
     const uuids: (string | null)[] = [];
-    for (const [index, given] of message.list("to").entries()) {
+    let index = -1;
+    for (const given of entriesOf(message.list("to"))) {
+      index++;
       if (message.isFull) {
         message.stop();
         break;

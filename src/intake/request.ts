@@ -3,6 +3,7 @@ import type { Envelope } from "../compose/content/content.ts";
 import type { AcceptMessage } from "../store/rows.ts";
 import { isObject } from "../json.ts";
 import type { Fields } from "./fields.ts";
+import { lengthOf } from "./long-list.ts";
 import type { Problem } from "./problems.ts";
 import { Reading, type Surroundings } from "./reading.ts";
 import { MOST_ADDRESSES, MOST_ATTACHMENTS, MOST_HEADERS, MOST_REPLY_TO } from "./schema.ts";
@@ -93,7 +94,8 @@ function listOf(value: unknown): unknown[] {
 
 function addressesIn(messages: readonly unknown[]): number {
   return messages.reduce<number>(
-    (sum, message) => (isObject(message) ? sum + listOf(message["emails"]).length + listOf(message["to"]).length : sum),
+    (sum, message) =>
+      isObject(message) ? sum + listOf(message["emails"]).length + lengthOf(listOf(message["to"])) : sum,
     0,
   );
 }

@@ -473,6 +473,22 @@ test("an Idempotency-Key used for another request is a conflict, whatever is wro
   expect((await store.totals(null)).total).toBe(1);
 });
 
+test("a long list counts to its last address: for the answer, for what is wrong with it, and for an Idempotency-Key", async () => {
+  const { post, store } = await testGateway();
+  const to = Array.from({ length: 150 }, (_, at) => ({ email: `r${at}@example.com` }));
+  const ending = (email: string) => ({
+    messages: [{ to: [...to, { email }], subject: "Hello", content: "<p>Hello</p>", topic_id: "june" }],
+  });
+  expect(await post(ending("ann@example.com"))).toMatchObject({ status: 200, json: { success: 151 } });
+  const wrong = await post(ending("ann@"));
+  expect(wrong.status).toBe(400);
+  expect(pathsOf(wrong.json)).toEqual(["messages[0].to[150].email"]);
+  expect(await post(ending("ann@example.com"), KEY)).toMatchObject({ status: 200, json: { duplicates: 151 } });
+  expect(await post(ending("bob@example.com"), KEY)).toMatchObject({ status: 409 });
+  expect(await post(ending("bob@example.com"))).toMatchObject({ json: { success: 1, duplicates: 150 } });
+  expect((await store.totals(null)).total).toBe(152);
+});
+
 test("a refused request does not use up its Idempotency-Key", async () => {
   const { post } = await testGateway();
   expect((await post(request({ emails: ["ann"] }), KEY)).status).toBe(400);

@@ -36,6 +36,9 @@ const TAGS = String.raw`\\"tags\\":\{(?:${OTHER},)*${NAMES}(?:,${OTHER})*\}`;
 
 /** What only a bounce or a complaint has: it stands before the mail. Whether it is JSON is seen when it is parsed. */
 const FIRST = String.raw`(?:(\\"(?:bounce|complaint)\\":\{(?:${PLAIN}|${TEXT})*?\}),)?`;
+/** More than a message of SNS may have (256 KiB), escaped. An expression has a stack, which is large enough for this many. */
+const MOST_CHARACTERS = 1_048_576;
+
 /** An event to the end of its mail. What only its type has may follow. */
 const EVENT = new RegExp(
   String.raw`${BEFORE}\{\\"eventType\\":${READ},${FIRST}\\"mail\\":\{\\"timestamp\\":${READ}${SENDER},` +
@@ -55,6 +58,7 @@ const DELIVERY = new RegExp(
  * it finds in the whole line.
  */
 export function eventOfSnsLine(line: string): JsonObject | null {
+  if (line.length > MOST_CHARACTERS) return null;
   EVENT.lastIndex = 0;
   const read = EVENT.exec(line);
   if (read === null) return null;

@@ -1,6 +1,7 @@
 /** `POST /v1/messages`: mail in. What was answered is stored durably and will be sent, even when the client is gone. */
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Taken } from "../../intake/inbox.ts";
+import { parseRequest } from "../../intake/long-list.ts";
 import { readRequest, type Read } from "../../intake/request.ts";
 import { MAIL_REQUEST } from "../../intake/schema.ts";
 import type { TemplateShelf } from "../../intake/templates.ts";
@@ -37,7 +38,10 @@ export async function messageRoutes(app: FastifyInstance, gateway: Gateway, temp
   await app.register(async (scope) => {
     // Clients of one older service do not say that they send JSON.
     scope.removeAllContentTypeParsers();
-    readJson(scope, "*");
+    // What tells a repeat needs all of the body.
+    readJson(scope, "*", (text, parse, request) =>
+      request.headers["idempotency-key"] === undefined ? parseRequest(text, parse) : parse(text),
+    );
     addRoute(scope, gateway, templates);
   });
 }
