@@ -1,5 +1,5 @@
 // The least that storing addresses can cost: the same tables, indexes and durability, one transaction, nothing looked at.
-// A process that stays, as the gateway does: told a round, its addresses and their fields, it answers with seconds.
+// A process that stays, as the gateway does: told a round, its addresses and their fields, it answers with seconds, and those of the processor.
 import process from "node:process";
 import { openConnection } from "../dist/store/sqlite/connection.js";
 import { systemClock } from "../dist/time/clock.js";
@@ -14,6 +14,7 @@ const addRecipient = db.prepare("insert into recipient (address, topic_id, varia
 
 process.on("message", ({ topic, emails, notBefore, fields = "[]" }) => {
   const started = performance.now();
+  const used = process.cpuUsage();
   db.exec("begin immediate");
   const { lastInsertRowid: topicId } = addTopic.run(topic);
   for (let i = 0; i < emails.length; i++) {
@@ -23,6 +24,8 @@ process.on("message", ({ topic, emails, notBefore, fields = "[]" }) => {
     addRecipient.run(email, topicId, lastInsertRowid);
   }
   db.exec("commit");
-  process.send((performance.now() - started) / 1000);
+  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(used);
+  process.send({ seconds, cpuSeconds: (user + system) / 1e6 });
 });
 process.on("disconnect", () => process.exit());

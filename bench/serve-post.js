@@ -4,7 +4,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { machine, median, receiver, scratch } from "./support.js";
-import { exchange, startServe } from "./serve-support.js";
+import { cpuSecondsOf, exchange, startServe } from "./serve-support.js";
 
 export async function run([count = "10000", pairs = "9"]) {
   await scratch(async (folder) => {
@@ -20,12 +20,18 @@ export async function run([count = "10000", pairs = "9"]) {
       { name: "post with a template, data for each", goal: 1.5, make: templated },
     ]) {
       const ratios = [];
+      const ofProcessor = [];
       // The first pair warms both up and does not count.
       for (let pair = 0; pair <= Number(pairs); pair++) {
         const ratio = await onePair({ served, bare }, { name, pair, count: Number(count), make });
-        if (pair > 0) ratios.push(ratio);
+        if (pair === 0) continue;
+        ratios.push(ratio.wall);
+        ofProcessor.push(ratio.cpu);
       }
-      console.log(`${name} ratio, median of ${pairs}: ${median(ratios).toFixed(2)} (goal ${goal})   [${machine()}]`);
+      console.log(
+        `${name} ratio, median of ${pairs}: ${median(ratios).toFixed(2)} (goal ${goal}), ` +
+          `of processor time ${median(ofProcessor).toFixed(2)}   [${machine()}]`,
+      );
     }
     await served.stop();
     bare.disconnect();
@@ -40,8 +46,8 @@ async function onePair({ served, bare }, { name, pair, count, make }) {
   const notBefore = Date.now() + 86_400_000;
   const { message, fields } = make(emails, pair);
   bare.send({ topic, emails, notBefore, fields });
-  const [floor] = await once(bare, "message");
-  const { ours, answer } = await timed(served, {
+  const [{ seconds: floor, cpuSeconds: floorCpu }] = await once(bare, "message");
+  const { ours, cpu, answer } = await timed(served, {
     ...message,
     topic_id: topic,
     scheduled_at: new Date(notBefore).toISOString(),
@@ -49,9 +55,10 @@ async function onePair({ served, bare }, { name, pair, count, make }) {
   if (answer.success !== count) throw new Error(JSON.stringify(answer));
   console.log(
     `${name}, ${pair === 0 ? "warm-up" : `pair ${pair}`}: POST ${(ours * 1000).toFixed(0)} ms (${answer.duration_ms.toFixed(0)} ms of it to check and store), ` +
-      `bare insert ${(floor * 1000).toFixed(0)} ms, ratio ${(ours / floor).toFixed(2)}`,
+      `bare insert ${(floor * 1000).toFixed(0)} ms, ratio ${(ours / floor).toFixed(2)}; of processor time ` +
+      `${(cpu * 1000).toFixed(0)} ms and ${(floorCpu * 1000).toFixed(0)} ms`,
   );
-  return ours / floor;
+  return { wall: ours / floor, cpu: cpu / floorCpu };
 }
 
 function plain(emails) {
@@ -90,9 +97,9 @@ function dataOf(i, pair) {
 }
 
 /** What the client needs to write its request is not ours. */
-async function timed({ url, key }, message) {
+async function timed({ url, key, pid }, message) {
   const body = JSON.stringify({ messages: [message] });
-  const started = performance.now();
+  const [started, used] = [performance.now(), cpuSecondsOf(pid)];
   const answer = await exchange(`${url}/v1/messages`, "POST", key, body);
-  return { ours: (performance.now() - started) / 1000, answer };
+  return { ours: (performance.now() - started) / 1000, cpu: cpuSecondsOf(pid) - used, answer };
 }

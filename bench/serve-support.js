@@ -1,7 +1,7 @@
 // What the benchmarks of the gateway share: `ses-mail serve` as a process, and a client that costs as little as it can.
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { availableParallelism } from "node:os";
@@ -75,6 +75,15 @@ export function post({ url, key }, path, body) {
 
 export function get({ url, key }, path) {
   return exchange(`${url}${path}`, "GET", key, "");
+}
+
+/** Seconds of processor time that a process has taken so far, with all its threads (Linux). */
+export function cpuSecondsOf(pid) {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const nanoseconds = threads.map((id) =>
+    Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, "utf8").split(" ")[0]),
+  );
+  return nanoseconds.reduce((sum, each) => sum + each, 0) / 1e9;
 }
 
 /** Resolves to the JSON of the answer. Throws when it is not 200. */
