@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** The recipients of pruned topics go when the messages are gone. Whatever happens in between, nobody is missed and nobody is left. */
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -6,12 +7,13 @@ import { openArchive } from "../../../src/store/sqlite/archive.ts";
 import { NO_WAITING } from "../../../src/store/sqlite/connection.ts";
 import { Database } from "../../../src/store/sqlite/driver.ts";
 import { sweepRecipients } from "../../../src/store/sqlite/recipient-sweep.ts";
+import { createRemover } from "../../../src/store/sqlite/remover.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { ingest, messagesOf, sent, settle, turn } from "../../support/store-actions.ts";
 import { systemClock } from "../../../src/time/clock.ts";
 import fc from "../../support/properties.ts";
 import { expectSound } from "../sound.ts";
-import { expectSoundFile, prepareSqlite, rows, type SqliteBench } from "./bench.ts";
+import { expectSoundFile, inspect, prepareSqlite, rows, type SqliteBench } from "./bench.ts";
 
 const DAY_MS = 86_400_000;
 const ANN = "ann@x.example";
@@ -123,6 +125,48 @@ it("a job of which a topic is pruned in part is not copied until prune has ended
   await (await bench.open()).prune(DAY_MS, { signal: calm() });
   await moves();
   expect(rows(bench.path, "select moved_to from job")).toEqual([{ moved_to: join(bench.path, "elsewhere") }]);
+});
+
+it("removes some messages, with gaps between them or not, and all that is kept of them, and nothing of others", async () => {
+  const { open, path } = await prepareSqlite();
+  const all = Array.from({ length: 12 }, (_, n) => n + 1);
+  await ingest(
+    await open(),
+    all.map((id) => `p${id}@x.example`),
+    { topic: "june" },
+  );
+  const tables = ["message", "recipient", "event", "feedback", "reported", "report", "handed"];
+  const column = (table: string) => (table === "message" ? "id" : "message_id");
+  const some = fc.oneof(
+    fc.subarray(all),
+    fc.tuple(fc.nat(12), fc.nat(12)).map(([from, to]) => all.slice(from, to)),
+  );
+  inspect(path, (db) => {
+    db.exec(`insert into event (message_id, key, type) select id, 1, 'delivery' from message;
+      insert into feedback (message_id, ses_message_id) select id, '' from message;
+      insert into reported (message_id, via, name) select id, 'nats', '' from message;
+      insert into report (message_id, via, state) select id, 'nats', state from message;
+      insert into handed (message_id, at, subject) select id, 0, 0 from message`);
+    const remove = createRemover(db);
+    fc.assert(
+      fc.property(some, fc.boolean(), (ids, withRecipients) => {
+        db.exec("begin");
+        const count = ids.length;
+        expect(remove(ids, { withRecipients, withUuids: false })).toEqual({ messages: count, events: count });
+        const left = all.filter((id) => !ids.includes(id));
+        for (const table of tables)
+          expect(
+            db
+              .prepare(`select ${column(table)} from ${table} order by 1`)
+              .pluck()
+              .all(),
+            table,
+          ).toEqual(table === "recipient" && !withRecipients ? all : left);
+        expect(db.prepare("select ifnull(sum(messages), 0) from removed").pluck().get()).toBe(count);
+        db.exec("rollback");
+      }),
+    );
+  });
 });
 
 it("a sweep removes the recipients of its topics, in parts of any size, and no others", async () => {
