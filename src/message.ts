@@ -158,15 +158,15 @@ export type Datum = string | number | boolean | null | readonly Datum[] | { read
 /** The values of one recipient, by name: the texts of a list's columns, or what a program posted. */
 export type Values = Readonly<Record<string, Datum>>;
 
-const Nameless = function () {} as unknown as new () => object;
+const Nameless = function () {} as unknown as new () => Record<string, Datum>;
 Nameless.prototype = Object.create(null);
 
 /**
  * A new object for values with names that many objects share, such as the columns of a list. It inherits no name. An object that has no
  * prototype would be a hash table for V8: five times the memory, and twice the time.
  */
-export function nameless<T extends object>(): T {
-  return new Nameless() as T;
+export function nameless(): Record<string, Datum> {
+  return new Nameless();
 }
 
 /**

@@ -11,7 +11,7 @@ export function readValues(columns: readonly string[], fields: string): { values
   // What is posted may have other names each time.
   if (!isRow(kept))
     return { values: Object.assign(Object.create(null) as Record<string, Values[string]>, kept), record: null };
-  const values = nameless<Record<string, string>>();
+  const values = nameless();
   for (let i = 0; i < columns.length; i++) values[columns[i] ?? ""] = kept[i] ?? "";
   return { values, record: kept[columns.length] ?? null };
 }

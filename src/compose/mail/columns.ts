@@ -81,7 +81,7 @@ export function scopeOf<Named extends Pick<Variable, "name">>(
   valueOf: (variable: Named) => Datum | undefined,
   copy: Copy = bare,
 ): Scope {
-  const scope = nameless<Scope>();
+  const scope: Scope = nameless();
   for (const variable of variables) {
     const value = valueOf(variable);
     scope[variable.name] = typeof value === "string" ? (value.trim() === "" ? "" : value) : copy(value, variable.name);
