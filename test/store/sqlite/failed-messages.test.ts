@@ -1,15 +1,16 @@
 /** Steps along the index find the same messages as one look at all of them. */
 import { expect, it } from "vitest";
-import { openConnection } from "../../../src/store/sqlite/connection.ts";
+import { type Connection, createSchema } from "../../../src/store/sqlite/connection.ts";
+import { Database } from "../../../src/store/sqlite/driver.ts";
 import { createFailedMessages } from "../../../src/store/sqlite/failed-messages.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
 import fc from "../../support/properties.ts";
 
 const STATES = ["failed", "in_doubt", "sent", "pending"] as const;
 
 /** A job with a message of each of these topics and states, in their order. */
-async function job(messages: { topic: number; state: (typeof STATES)[number] }[]) {
-  const db = await openConnection(":memory:", new ManualClock());
+function job(messages: { topic: number; state: (typeof STATES)[number] }[]): Connection {
+  const db = new Database(":memory:");
+  createSchema(db);
   // Lists and times are of no interest here.
   db.pragma("foreign_keys = off");
   db.pragma("ignore_check_constraints = on");
@@ -33,7 +34,7 @@ it("whatever the topics are, and wherever a step ends", async () => {
       fc.integer({ min: 1, max: 9 }),
       fc.integer({ min: 0, max: 20 }),
       async (all, step, limit) => {
-        const db = await job(all);
+        const db = job(all);
         const find = createFailedMessages(db, step);
         const failed = all
           .map(({ topic, state }, at) => ({ id: at + 1, topic, state }))
@@ -53,7 +54,7 @@ it("in steps, between which others have their turn, and of a large topic only th
   const topics = [1, 2, 3, 4].flatMap((topic) =>
     Array.from({ length: 30 }, () => ({ topic, state: "failed" as const })),
   );
-  const db = await job(topics);
+  const db = job(topics);
   let turns = 0;
   const count = () => {
     turns++;
