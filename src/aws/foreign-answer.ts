@@ -19,18 +19,24 @@ export interface Thrown {
   code: string;
 }
 
+/** An answer that is not one of AWS. */
+interface ForeignAnswer {
+  reason: string;
+  /** What it has for people, mostly empty. */
+  text: string;
+  /** True: it is not even JSON as AWS writes it, so no part of AWS had the request. */
+  isNobodys: boolean;
+}
+
 /**
  * Of an error about an answer that is not one of `service` (SES, SQS): the sentence that says so, without a word of the SDK, and the text
  * that the answer itself has for people (mostly empty). Null: AWS has answered, or nobody.
  */
-export function foreignAnswer(
-  { name, text, status, code }: Thrown,
-  service: string,
-): { reason: string; text: string } | null {
+export function foreignAnswer({ name, text, status, code }: Thrown, service: string): ForeignAnswer | null {
   if (status === 0 || code !== "" || (name !== NAMELESS && !STUMBLED.has(name))) return null;
   const said = name === NAMELESS && text !== TEXTLESS ? text : "";
   const sentence = `the answer (HTTP ${status}) is not one of ${service}`;
-  return { reason: said === "" ? sentence : `${sentence}: ${said}`, text: said };
+  return { reason: said === "" ? sentence : `${sentence}: ${said}`, text: said, isNobodys: name !== NAMELESS };
 }
 
 /**

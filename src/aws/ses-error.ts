@@ -10,6 +10,8 @@ import { foreignAnswer, inOneLine, type Thrown } from "./foreign-answer.ts";
 interface Facts extends Thrown {
   /** What to say of it; null: the answer was one of SES, or there was none. */
   foreign: string | null;
+  /** True: the answer is not even JSON as AWS writes it, so no part of AWS refused anything. */
+  isNobodys: boolean;
 }
 
 /** Node's error codes (`code`) that prove that the request never reached SES. */
@@ -229,9 +231,12 @@ const NOT_RECEIVED = new Set(["RequestTimeout", "RequestTimeoutException"]);
 
 function byStatus(facts: Facts): SesOutcome {
   const { name, text, status, code } = facts;
-  const mayPass = status >= 500 || NOT_PROCESSED.has(status) || (status >= 400 && NOT_RECEIVED.has(name));
-  if (mayPass) return { kind: "transient", reason: answered(facts), unreachable: false };
   if (status === 413) return { kind: "rejected", reason: "the message is too large for SES (413)", unknown: false };
+  // What a proxy, a firewall or a login page refuses, SES did not. While it does so nobody is failed; of a single mail it may be about
+  // something in it, and then the attempts end.
+  const isRefused = status >= 400 && (facts.isNobodys || NOT_RECEIVED.has(name));
+  if (status >= 500 || NOT_PROCESSED.has(status) || isRefused)
+    return { kind: "transient", reason: answered(facts), unreachable: false };
   if (status >= 300) return { kind: "rejected", reason: answered(facts), unknown: true };
   // We know nothing about this error. To call it refused could lead to a second copy.
   return { kind: "in_doubt", reason: describe(code || name, text) };
@@ -258,7 +263,9 @@ function factsOf(error: unknown): Facts {
   };
   const foreign = foreignAnswer(thrown, "SES");
   // What the SDK says of an answer that it cannot read may quote it, and must decide nothing.
-  return foreign === null ? { ...thrown, foreign } : { ...thrown, text: foreign.text, foreign: foreign.reason };
+  return foreign === null
+    ? { ...thrown, foreign, isNobodys: false }
+    : { ...thrown, text: foreign.text, foreign: foreign.reason, isNobodys: foreign.isNobodys };
 }
 
 function readable(text: string): string {

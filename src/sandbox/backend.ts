@@ -25,6 +25,8 @@ export interface Backend {
   /** Called when the outbox cannot take a mail; null: nobody wants to know. */
   readonly onOutboxProblem: ((problem: Error) => void) | null;
   readonly events: EventFeed | null;
+  /** Resolves when a call may be answered: at once, unless it is to wait for those who take events. */
+  room(): Promise<void>;
   /** Milliseconds between the acceptance of a message and its events. */
   readonly eventDelayMs: number;
   readonly log: CallLog | null;

@@ -175,6 +175,7 @@ async function openBackend(options: SandboxOptions, { clock, webhook, closing }:
     onOutboxProblem: options.onOutboxProblem ?? null,
     log: options.log ? new CallLog(options.log) : null,
     events: await openFeed(options, clock, webhook),
+    room: async () => webhook?.room(),
     eventDelayMs: options.eventDelayMs ?? 0,
     closing,
     accepted: 0,
@@ -223,6 +224,7 @@ async function serve(
   const bytes = await readBody(request).catch(() => null);
   // The client went away in the middle of its request, so there was no call.
   if (bytes === null) return;
+  await backend.room();
   const reply = await answer(request, bytes, backend).catch(errorResponse);
   if (latencyMs > 0) await backend.clock.sleep(latencyMs, backend.closing);
   if (reply === "drop") request.socket.destroy();

@@ -13,6 +13,8 @@ import type { NotificationSink, SnsNotification } from "./event-feed.ts";
 const MOST_AT_ONCE = 16;
 /** About 30 MB of events. While so many wait, new ones are lost, and counted. */
 const MOST_WAITING = 10_000;
+/** While so many wait, calls wait, too, where they are to. The calls in flight have room for theirs. */
+const HELD_BACK_FROM = 5_000;
 /** SNS waits 15 s for an answer. */
 const ANSWER_MS = 15_000;
 /**
@@ -36,6 +38,11 @@ export interface WebhookOptions {
   keyFile?: string | null;
   /** "2" (SHA-256), the default, or "1" (SHA-1). */
   signatureVersion?: "1" | "2";
+  /**
+   * True: calls are answered later while thousands of events wait, so that none is lost. For a receiver in the process that makes the
+   * calls: it is only behind because they are fast.
+   */
+  holdsBack?: boolean;
   /** Called once when the receiver refuses or cannot be reached, and again after it took something in between. */
   onTrouble?: (text: string) => void;
 }
@@ -67,6 +74,8 @@ export class Webhook implements NotificationSink {
   #waiting: SnsNotification[] = [];
   #posting = new Set<Promise<void>>();
   #inTrouble = false;
+  /** What wakes the calls that wait for room. */
+  readonly #held: (() => void)[] = [];
 
   private constructor(privateKey: KeyObject, clock: Clock, options: WebhookOptions) {
     this.#privateKey = privateKey;
@@ -103,6 +112,12 @@ export class Webhook implements NotificationSink {
     this.#fill();
   }
 
+  /** Resolves when a call may be answered that makes further events: at once, unless the webhook holds calls back. */
+  async room(): Promise<void> {
+    while (this.#options.holdsBack === true && this.#waiting.length >= HELD_BACK_FROM && !this.#stop.signal.aborted)
+      await new Promise<void>((resolve) => this.#held.push(resolve));
+  }
+
   /** Waits at most five seconds for events that are still to be delivered. The rest counts as lost. */
   async close(): Promise<void> {
     const over = new AbortController();
@@ -114,6 +129,7 @@ export class Webhook implements NotificationSink {
 
   #fill(): void {
     if (this.#stop.signal.aborted) this.counts.lost += this.#waiting.splice(0).length;
+    if (this.#waiting.length < HELD_BACK_FROM) for (const wake of this.#held.splice(0)) wake();
     while (this.#posting.size < MOST_AT_ONCE) {
       const next = this.#waiting.shift();
       if (next === undefined) return;

@@ -25,8 +25,10 @@ type Parsed = { kind: "relative"; ms: number } | { kind: "absolute"; at: number 
  */
 export function parseWhen(text: string, options: { now: number; zone: string }): { at: number; note: string | null } {
   const parsed = parse(text);
-  if (parsed.kind === "relative") return { at: laterBy(parsed.ms, text, options.now), note: null };
-  const when = place(parsed, options.zone);
+  const when =
+    parsed.kind === "relative"
+      ? { at: laterBy(parsed.ms, text, options.now), note: null }
+      : place(parsed, options.zone);
   if (when.at <= options.now) throw past(text, when.at, options);
   return when;
 }

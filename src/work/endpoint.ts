@@ -207,7 +207,7 @@ async function startEmbedded(
     faults: [],
     clock: io.clock,
     ...(sink && { sinks: [sink] }),
-    ...(webhook && { webhook: { url: webhook.url }, snsTopic: webhook.snsTopic }),
+    ...(webhook && { webhook: { url: webhook.url, holdsBack: true }, snsTopic: webhook.snsTopic }),
   });
   onExit(() => sandbox.close());
   terminal.info(`Sandbox: nothing leaves this machine; the mails land in ${folder.replace(/\/$/, "")}/`);

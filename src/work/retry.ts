@@ -80,7 +80,9 @@ async function nextStep(
   const now = context.io.clock.now();
   const at = Math.round((now + nextDueInMs) / 1000) * 1000;
   const soon = moveTopic(context, topic, "+1m");
-  return `${waiting}${isOne ? "it is" : "they are"} due ${localWhen(at, now)}, when this sends ${them}: ${send}; to send ${them} sooner: ${soon}`;
+  // Each may have a time of its own. Of the others nobody knows without looking at all of them.
+  const when = isOne ? `it is due ${localWhen(at, now)}, when` : `the first is due ${localWhen(at, now)}; from then on`;
+  return `${waiting}${when} this sends ${them}: ${send}; to send ${them} sooner: ${soon}`;
 }
 
 function sumOf(totals: Totals, states: State[]): number {

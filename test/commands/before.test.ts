@@ -281,10 +281,10 @@ describe("the words after a run", () => {
     await run(folder, ["cancel", "june"]);
     const args = ["retry", "june", "--state", "cancelled", "--yes"];
     const { stdout } = await run(folder, args);
-    expect(stdout).toMatch(/^june: 2 back to pending; they are due 2099-12-25 09:00:00\+00:00, in \d+ days/);
+    expect(stdout).toMatch(/^june: 2 back to pending; the first is due 2099-12-25 09:00:00\+00:00, in \d+ days/);
     expect(stdout).toContain("ses-mail send --topic june");
     expect((await run(folder, args)).stdout).toMatch(
-      /^june: 0 back to pending; 2 messages wait already; they are due 2099-12-25 09:00:00\+00:00, in \d+ days/,
+      /^june: 0 back to pending; 2 messages wait already; the first is due 2099-12-25 09:00:00\+00:00, in \d+ days/,
     );
     await run(folder, ["cancel", "june"]);
     await run(folder, ["suppress", "add", "p1@example.net"]);

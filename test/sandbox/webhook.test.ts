@@ -8,6 +8,7 @@ import { GetConfigurationSetEventDestinationsCommand } from "@aws-sdk/client-ses
 import Fastify from "fastify";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
+import { Webhook } from "../../src/sandbox/webhook.ts";
 import { BODY_LIMITS, limitBodies } from "../../src/serve/bodies.ts";
 import { snsRoutes } from "../../src/serve/routes/sns.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
@@ -54,6 +55,33 @@ async function listen(server: Server, port = 0): Promise<string> {
 
 const eventOf = ({ envelope }: Post): string => JSON.parse(envelope.Message as string).eventType as string;
 const counts = ({ sandbox }: Pick<Endpoint, "sandbox">) => sandbox.webhook?.counts;
+
+test("calls that are to be held back wait for room, so that no event is lost", async () => {
+  const { url, posts } = await receiver();
+  const event = { Message: "{}", MessageId: "m", Subject: "s", Timestamp: "t", TopicArn: "a", Type: "Notification" };
+  let tell = (_url: string) => undefined as void;
+  const later = new Promise<string>((resolve) => (tell = resolve));
+  const webhook = await Webhook.open({ url: later, holdsBack: true }, systemClock);
+  await webhook.room();
+  webhook.take(Array.from({ length: 5_050 }, () => event as never));
+  let hasRoom = false;
+  const room = webhook.room().then(() => (hasRoom = true));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(hasRoom).toBe(false);
+  tell(url);
+  await room;
+  expect(posts.length).toBeGreaterThanOrEqual(30);
+  await webhook.close();
+  expect(webhook.counts.delivered + webhook.counts.lost).toBe(5_050);
+}, 60_000);
+
+test("calls that are not to be held back never wait", async () => {
+  const webhook = await Webhook.open({ url: new Promise<string>(() => undefined) }, systemClock);
+  const event = { Message: "{}", MessageId: "m", Subject: "s", Timestamp: "t", TopicArn: "a", Type: "Notification" };
+  webhook.take(Array.from({ length: 10_020 }, () => event as never));
+  await webhook.room();
+  expect(webhook.counts.lost).toBe(20);
+});
 
 describe("what is POSTed", () => {
   test.each(["1", "2"] as const)("is what SNS POSTs, with a signature of version %s", async (signatureVersion) => {

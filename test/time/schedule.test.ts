@@ -110,7 +110,7 @@ describe("a time that cannot be read is refused, never now", () => {
 });
 
 describe("the past", () => {
-  test.each(["2026-09-30 12:00", "2026-10-01 09:00", "2026-10-01T00:00:00Z", "2000-01-01 00:00"])(
+  test.each(["2026-09-30 12:00", "2026-10-01 09:00", "2026-10-01T00:00:00Z", "2000-01-01 00:00", "+0m"])(
     "%s is refused and says when it was",
     (text) => {
       const error = errorOf(() => parseWhen(text, SEOUL));
@@ -146,7 +146,6 @@ describe("absolute times", () => {
 
 describe("relative times are exact, whatever the clocks do", () => {
   test.each([
-    ["+0s", "2026-10-01T00:00:00.000Z"],
     ["+30s", "2026-10-01T00:00:30.000Z"],
     ["+90m", "2026-10-01T01:30:00.000Z"],
     ["+2h", "2026-10-01T02:00:00.000Z"],
