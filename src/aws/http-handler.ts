@@ -354,12 +354,20 @@ function switched(): ProtocolError {
   return new ProtocolError("the server wants to speak another protocol (HTTP 101) instead of answering");
 }
 
+/** undici's codes for answers that are no good HTTP. */
+const BROKEN = new Map([
+  ["UND_ERR_HEADERS_OVERFLOW", "its headers are too long"],
+  ["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "its body is not as long as it says"],
+]);
+
 /** In the words that Node has for it: those of undici say less about whether the network is at fault. */
 function understood(error: Error & { code?: string }): Error {
   if (error.message === "bad upgrade") return switched();
   if (error.code === "UND_ERR_SOCKET" || error.code === "UND_ERR_INFO") return lost();
   // What the request is made of cannot be sent by anybody.
   if (error.code === "UND_ERR_INVALID_ARG") return new RequestError(error.message);
+  const text = error.name === "HTTPParserError" ? error.message : BROKEN.get(error.code ?? "");
+  if (text !== undefined) return new ProtocolError(`the answer breaks the rules of HTTP: ${text}`);
   return error;
 }
 

@@ -469,6 +469,17 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       });
     });
 
+    it.each([
+      ["no HTTP", "220 mail.example.com ESMTP\r\n", /^ProtocolError: the answer breaks the rules of HTTP: \S/],
+      ["endless headers", `HTTP/1.1 200 OK\r\nX: ${"x".repeat(100_000)}\r\n\r\n`, /its headers are too long$/],
+      ["a body that ends early", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", /^(?!.*(?:UND_ERR|HPE_|Parser)).+/],
+    ])("an answer with %s is a broken one, in words that are nobody's names", async (_name, text, reason) => {
+      const { port } = await tcpServer((socket) => void socket.end(text));
+      const outcome = await ses(`http://127.0.0.1:${port}`, { timeoutMs: 10_000 }).send(MAIL, []);
+      expect(outcome).toEqual({ kind: "in_doubt", reason: expect.stringMatching(reason) });
+      expect(JSON.stringify(outcome)).not.toMatch(/UND_ERR|HPE_|HTTPParser/);
+    });
+
     it("a mail has left when the last of it is on its way, not before", async () => {
       let beginToRead: () => void = () => undefined;
       const read = new Promise<void>((resolve) => (beginToRead = resolve));
