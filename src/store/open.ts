@@ -1,5 +1,5 @@
 /** Opens the store that a location names. Only this file knows every kind of store; it loads a kind when one is opened. */
-import { existsSync } from "node:fs";
+import { existsSync, type Stats, statSync } from "node:fs";
 import { UserError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 import { displayed, isServer } from "./address.ts";
@@ -55,10 +55,13 @@ export async function storeExists(
   env: Record<string, string | undefined> = {},
   waiting: Partial<Waiting> = {},
 ): Promise<boolean> {
-  if (!isServer(location)) return existsSync(location);
+  // An empty file may be anybody's. A job is made in it, but not by a command that only looks.
+  if (!isServer(location)) return existsSync(location) && !isEmpty(statSync(location));
   const { storeExists: exists } = await import("./postgres/store.ts");
   return exists(location, { ...waiting, ...(await settingsOf(env)) });
 }
+
+const isEmpty = (file: Stats): boolean => file.isFile() && file.size === 0;
 
 /**
  * For commands that only read and must not create a store.

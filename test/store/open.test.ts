@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -16,6 +16,16 @@ it("who only looks makes no job file", async () => {
   const path = await location();
   await expect(requireStore(path)).rejects.toThrow(`there is no job file ${path}`);
   expect(await storeExists(path)).toBe(false);
+});
+
+it("who only looks leaves an empty file empty: it may be anybody's", async () => {
+  const path = await location();
+  await writeFile(path, "");
+  await expect(requireStore(path)).rejects.toThrow(`there is no job file ${path}`);
+  expect((await stat(path)).size).toBe(0);
+  const store = await openStore(path, new ManualClock());
+  await store.close();
+  expect(await storeExists(path)).toBe(true);
 });
 
 it("who writes makes one, which the next one finds", async () => {
