@@ -5,15 +5,10 @@ import { dataProblems } from "../../src/intake/data.ts";
 import { textProblemsIn } from "../../src/intake/sound.ts";
 import type { Content } from "../../src/message.ts";
 import fc from "../support/properties.ts";
+import { ENVELOPE } from "../support/envelope.ts";
 
 const CONTENT: Content = {
-  from: "News <news@example.com>",
-  replyTo: [],
-  headers: [],
-  tags: [],
-  configurationSet: null,
-  unsubscribeUrl: null,
-  unsubscribeMailto: null,
+  ...ENVELOPE,
   subject: "Order {{ name }}",
   html: "<p>{{ name }}{% for item in items %}{{ item }}{% endfor %}</p>",
   text: "",

@@ -5,16 +5,8 @@ import { readRequest } from "../../src/intake/request.ts";
 import { createTemplateShelf } from "../../src/intake/templates.ts";
 import type { Content } from "../../src/message.ts";
 import fc from "../support/properties.ts";
+import { ENVELOPE } from "../support/envelope.ts";
 
-const ENVELOPE = {
-  from: "News <news@example.com>",
-  replyTo: [],
-  headers: [],
-  tags: [],
-  configurationSet: null,
-  unsubscribeUrl: null,
-  unsubscribeMailto: null,
-};
 const CONTENT: Content = {
   ...ENVELOPE,
   subject: "Order {{ order.number }}",

@@ -5,19 +5,11 @@ import { readRequest, type RequestSurroundings } from "../../src/intake/request.
 import type { Content } from "../../src/message.ts";
 import type { AcceptMessage } from "../../src/store/rows.ts";
 import { shelfOf, templateContent } from "../support/templates.ts";
+import { ENVELOPE } from "../support/envelope.ts";
 
 const NOW = Date.UTC(2026, 9, 1);
 const HELLO = { emails: ["ann@example.com"], subject: "Hello", content: "<p>Hello</p>" };
 
-const ENVELOPE = {
-  from: "News <news@example.com>",
-  replyTo: [],
-  headers: [],
-  tags: [],
-  configurationSet: null,
-  unsubscribeUrl: null,
-  unsubscribeMailto: null,
-};
 const TRACKING = { baseUrl: "https://mail.example.com", opens: true, clicks: true, unsubscribe: true };
 
 const AROUND: RequestSurroundings = {

@@ -4,6 +4,7 @@ import { readRequest, type RequestSurroundings } from "../../src/intake/request.
 import { MOST_ADDRESSES } from "../../src/intake/schema.ts";
 import fc from "../support/properties.ts";
 import { NO_TEMPLATES } from "../support/templates.ts";
+import { ENVELOPE } from "../support/envelope.ts";
 
 const NOW = Date.UTC(2026, 9, 1);
 const HELLO = { emails: ["ann@example.com"], subject: "Hello", content: "<p>Hello</p>" };
@@ -13,15 +14,7 @@ const AROUND: RequestSurroundings = {
   zone: "Asia/Seoul",
   tracking: null,
   templates: NO_TEMPLATES,
-  envelope: {
-    from: "News <news@example.com>",
-    replyTo: [],
-    headers: [],
-    tags: [],
-    configurationSet: null,
-    unsubscribeUrl: null,
-    unsubscribeMailto: null,
-  },
+  envelope: ENVELOPE,
   knownUuids: async () => new Set(),
 };
 

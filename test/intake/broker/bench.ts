@@ -13,16 +13,9 @@ import type { DeadLetter } from "../../../src/store/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { prepareSqlite } from "../../store/sqlite/bench.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
+import { ENVELOPE } from "../../support/envelope.ts";
 
-export const ENVELOPE = {
-  from: "News <news@example.com>",
-  replyTo: [],
-  headers: [],
-  tags: [],
-  configurationSet: null,
-  unsubscribeUrl: null,
-  unsubscribeMailto: null,
-};
+export { ENVELOPE } from "../../support/envelope.ts";
 
 export interface NatsDelivered extends Delivery {
   body: Uint8Array;
