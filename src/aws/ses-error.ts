@@ -232,11 +232,12 @@ const NOT_RECEIVED = new Set(["RequestTimeout", "RequestTimeoutException"]);
 function byStatus(facts: Facts): SesOutcome {
   const { name, text, status, code } = facts;
   if (status === 413) return { kind: "rejected", reason: "the message is too large for SES (413)", unknown: false };
+  const mayPass = status >= 500 || NOT_PROCESSED.has(status) || (status >= 400 && NOT_RECEIVED.has(name));
+  if (mayPass) return { kind: "transient", reason: answered(facts), unreachable: false };
   // What a proxy, a firewall or a login page refuses, SES did not. While it does so nobody is failed; of a single mail it may be about
   // something in it, and then the attempts end.
-  const isRefused = status >= 400 && (facts.isNobodys || NOT_RECEIVED.has(name));
-  if (status >= 500 || NOT_PROCESSED.has(status) || isRefused)
-    return { kind: "transient", reason: answered(facts), unreachable: false };
+  if (status >= 400 && facts.isNobodys)
+    return { kind: "transient", reason: answered(facts), unreachable: false, isForeign: true };
   if (status >= 300) return { kind: "rejected", reason: answered(facts), unknown: true };
   // We know nothing about this error. To call it refused could lead to a second copy.
   return { kind: "in_doubt", reason: describe(code || name, text) };

@@ -3,7 +3,7 @@
  *
  * The first call that does not reach SES, or many passing failures in a row, close the gate. From then on one message at a time is
  * tried, at growing intervals. The first answer opens the gate again; after `PATIENCE_MS` without one the run stops, resumable. Many
- * lost answers in a row, or many refusals that we do not know, stop the run at once.
+ * lost answers in a row, or many refusals that we do not know or that are not of SES, stop the run at once.
  */
 import type { Outcome } from "./outcome.ts";
 import type { Halt } from "./sender.ts";
@@ -39,9 +39,11 @@ export interface Breaker {
   hold(at: number): boolean;
 }
 
+type Kind = "answered" | "unreachable" | "transient" | "foreign" | "in_doubt" | "unknown";
+
 /** Failures of one kind in a row. */
 interface FailureRun {
-  kind: string;
+  kind: Kind | "";
   length: number;
 }
 
@@ -114,6 +116,12 @@ function haltOf({ kind, length }: FailureRun, closedMs: number, outcome: Outcome
       hint: "correct the cause and run the same command again",
     };
   }
+  if (kind === "foreign" && length >= UNKNOWN_RUN) {
+    return {
+      reason: `${length} messages in a row were refused: ${reason}`,
+      hint: "check the endpoint, and what stands between here and SES (a proxy, a firewall, a login page)",
+    };
+  }
   if (closedMs >= PATIENCE_MS) {
     const text =
       kind === "unreachable"
@@ -124,7 +132,7 @@ function haltOf({ kind, length }: FailureRun, closedMs: number, outcome: Outcome
   return null;
 }
 
-function kindOf(outcome: Outcome): "answered" | "unreachable" | "transient" | "in_doubt" | "unknown" | null {
+function kindOf(outcome: Outcome): Kind | null {
   switch (outcome.kind) {
     case "sent":
     case "handed_over":
@@ -132,7 +140,7 @@ function kindOf(outcome: Outcome): "answered" | "unreachable" | "transient" | "i
     case "rejected":
       return outcome.unknown ? "unknown" : "answered";
     case "transient":
-      return outcome.unreachable ? "unreachable" : "transient";
+      return outcome.unreachable ? "unreachable" : outcome.isForeign ? "foreign" : "transient";
     case "in_doubt":
       return "in_doubt";
     default:

@@ -13,9 +13,9 @@ export type Outcome =
   | { kind: "throttled"; reason: string }
   /**
    * The failure may pass: try again later, up to the attempts allowed. `unreachable`: the call never reached SES, or the `server` that takes
-   * mail in its place.
+   * mail in its place. `isForeign`: something that is not SES refused it (a proxy, a login page), so it may concern every message.
    */
-  | { kind: "transient"; reason: string; unreachable: boolean; server?: string }
+  | { kind: "transient"; reason: string; unreachable: boolean; server?: string; isForeign?: true }
   /**
    * This message is refused. `unknown`: the error is one we do not know, so it may concern every message. `isOurs`: it was refused here,
    * and nothing left.

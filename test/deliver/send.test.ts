@@ -10,6 +10,12 @@ import { VirtualClock } from "../support/virtual-clock.ts";
 const SENT: Outcome = { kind: "sent", sesMessageId: "ses" };
 const THROTTLED: Outcome = { kind: "throttled", reason: "Maximum sending rate exceeded." };
 const TRANSIENT: Outcome = { kind: "transient", reason: "503", unreachable: false };
+const FOREIGN: Outcome = {
+  kind: "transient",
+  reason: "the answer (HTTP 404) is not one of SES",
+  unreachable: false,
+  isForeign: true,
+};
 const UNREACHABLE: Outcome = { kind: "transient", reason: "ECONNREFUSED", unreachable: true };
 const REJECTED: Outcome = { kind: "rejected", reason: "Address blacklisted.", unknown: false };
 const UNKNOWN: Outcome = { kind: "rejected", reason: "418 Teapot", unknown: true };
@@ -371,6 +377,18 @@ describe("when not this message fails but everything", () => {
   it("the same refusal now and then is about those messages", async () => {
     const { run } = scene(100, ({ id }) => (id % 5 === 0 ? UNKNOWN : SENT), { concurrency: 1 });
     expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 80, failed: 20 } });
+  });
+
+  it("a refusal of something that is not SES, ten times in a row: stops, and nobody is failed", async () => {
+    const { source, run } = scene(100, () => FOREIGN, { concurrency: 1 });
+    const reason = "10 messages in a row were refused: the answer (HTTP 404) is not one of SES";
+    expect(await run()).toMatchObject({ outcome: "halted", reason, hint: expect.stringContaining("endpoint") });
+    expect(source.count("pending")).toBe(100);
+  });
+
+  it("the same now and then is about those messages, and they are tried as often as any", async () => {
+    const { run } = scene(100, ({ id }) => (id % 20 === 0 ? FOREIGN : SENT), { concurrency: 1 });
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 95, failed: 5 } });
   });
 
   it("fifty lost answers in a row: stops, and no more than these are in doubt", async () => {

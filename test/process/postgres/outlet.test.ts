@@ -135,7 +135,8 @@ describe.skipIf(requireServers("postgres", "nats"))("a gateway and a worker that
     ).toEqual(received.toSorted());
     expect(near.messages).toHaveLength(all.length);
     const unknown = near.messages.filter(({ email }: Json) => far[email] === undefined);
-    for (const { error } of unknown) expect(error).toMatch(/^NATS: /);
+    // A gateway that was killed may have handed a mail over, or not.
+    for (const { error } of unknown) expect(error).toMatch(/^NATS: |^the process died before/);
     await expectSoundCounters(here);
   });
 });
