@@ -21,6 +21,7 @@ import type { ListTopics } from "./list-topics.ts";
 import { PART_SIZES } from "./ranges.ts";
 import type { StagedRows } from "./staged-rows.ts";
 import { createCounters } from "./state-counters.ts";
+import { createWritersWatch } from "./writers-watch.ts";
 
 /** Nothing comes of it: another topic has the name now, or others took us for dead. What is there has to be removed. */
 class InVain extends Error {
@@ -77,7 +78,7 @@ async function fill(
 ): Promise<ListCounts> {
   const { db } = job;
   const arrivals = createArrivals(job);
-  const inParts = createParts(job.waiting.signal, PART_SIZES);
+  const inParts = createParts(job.waiting.signal, PART_SIZES, createWritersWatch(db));
   /** Does `work` to the next rows. It gets how many, and returns false when there are no more. */
   const part = (work: (rows: number) => boolean): Promise<boolean> =>
     inParts((rows, begun) =>
