@@ -73,6 +73,7 @@ export function topicFacts(row: TopicRow, gateway: Omit<Viewed, "store" | "accou
     cancelled_at: isoTime(row.cancelledAt),
     paused_at: isoTime(row.pausedAt),
     paused_until: isoTime(row.pausedUntil),
+    removed: row.removed,
     endpoint: row.endpoint,
     held: gateway.held().has(row.topic),
     ...topicState(row, gateway),

@@ -100,6 +100,10 @@ export const TOPIC_STATE = {
     ...INSTANT,
     description: "When the pause ends by itself; null: it is not paused, or until it is resumed",
   },
+  removed: {
+    ...COUNT,
+    description: "Messages that were removed (prune, forget): the counts still have them, and nothing else does",
+  },
 } as const;
 
 /** A topic in `/v1/topics`: the fields of `stats`, then the counts under the names that older services gave them. */

@@ -5,7 +5,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { printable } from "../../src/printable.ts";
 import { launchBrowser } from "../support/browser.ts";
-import { CONTENT, failed, inDoubt, ingest, sent, settle, states, turn } from "../support/store-actions.ts";
+import { CONTENT, failed, inDoubt, ingest, messagesOf, sent, settle, states, turn } from "../support/store-actions.ts";
 import { type Stage, signIn, stage, visit } from "./dashboard-stage.ts";
 
 /** Written for browsers, but nothing in it is theirs. */
@@ -436,6 +436,18 @@ describe("people", () => {
     await page.getByText("This person was forgotten").waitFor();
     expect(complaints).toEqual([]);
   });
+});
+
+test("messages that were removed are told where they are counted", async () => {
+  const found = await troubled();
+  const { page, complaints } = await enter(found);
+  const row = page.getByRole("row", { name: /june/ });
+  await row.getByText("10", { exact: true }).waitFor();
+  expect(await row.innerText()).not.toContain("removed");
+  const [{ email } = { email: "" }] = await messagesOf(found.store, "june", ["failed"]);
+  await found.store.forget(email, new AbortController().signal);
+  await row.getByText(/ · 1 removed$/).waitFor();
+  expect(complaints).toEqual([]);
 });
 
 describe("a cancelled topic", () => {

@@ -76,6 +76,17 @@ test("what came back is counted by message, for clients of every service", async
   expect(json).toMatchObject({ delivered: 1, opened: 1, delivery_rate: 0.5, open_rate: 0.5, bounce_rate: 0 });
 });
 
+test("messages that were removed are told beside the counts that keep them", async () => {
+  const gateway = await testGateway();
+  const { store, get } = gateway;
+  await mail(gateway, "t", ["ann@example.net", "bob@example.net"]);
+  for (let left = 2; left > 0; left--) await settle(store, "sent");
+  expect((await get("/v1/topics/t")).json).toMatchObject({ total: 2, removed: 0 });
+  await store.forget("ann@example.net", new AbortController().signal);
+  expect((await get("/v1/topics/t")).json).toMatchObject({ total: 2, sent: 2, removed: 1 });
+  expect((await get("/v1/overview")).json.topics).toMatchObject([{ topic: "t", total: 2, removed: 1 }]);
+});
+
 test("a topic nobody used is all zeros, as clients expect it, and is not made up by asking", async () => {
   const { get, store } = await testGateway();
   const { status, json } = await get("/v1/topics/never%20used");

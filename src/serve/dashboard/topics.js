@@ -271,7 +271,9 @@ export function Badges({ topic, overview, speed }) {
 export function progressLine(topic, overview, speed) {
   const status = wordOf(topic, overview, speed);
   if (status === "empty") return "no recipients";
-  return [...farOf(topic, status), ...outlook(topic, overview, { status, speed })].join(" · ");
+  // Whoever counts the mails that are listed finds fewer.
+  const removed = topic.removed > 0 ? [`${count(topic.removed)} removed`] : [];
+  return [...farOf(topic, status), ...outlook(topic, overview, { status, speed }), ...removed].join(" · ");
 }
 
 /** What was taken back is not done, so a cancelled topic has no per cent. @param {Topic} topic @param {Word} status */

@@ -23,6 +23,8 @@ export type TopicFacts = { topic: string } & Totals &
     paused_at: string | null;
     /** When the pause ends by itself; null: it is not paused, or until somebody resumes it. */
     paused_until: string | null;
+    /** How many of its messages were removed (`prune`, `forget`): the counts still have them, and nothing else does. */
+    removed: number;
     /** `sandbox`: it is a rehearsal. Null: nothing was sent yet. */
     endpoint: "ses" | "sandbox" | null;
     /** Not sent until a person has looked: too many of its mails bounced or drew complaints. */

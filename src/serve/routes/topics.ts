@@ -174,6 +174,7 @@ function topicAnswer(row: TopicRow, gateway: Routed) {
     ...topicState(row, gateway),
     paused_at: isoTime(row.pausedAt),
     paused_until: isoTime(row.pausedUntil),
+    removed: row.removed,
     request_counts: { Created: pending, Processed: sending + inDoubt, Sent: sent, Failed: failed, Stopped: stopped },
     result_counts: results,
     request: { total, created: pending + sending + inDoubt, sent, failed, stopped },
