@@ -5,18 +5,18 @@ import { addContentOptions, addRecipientOptions, expiresIn, GROUPS } from "./opt
 
 /** Declares `import`. */
 export const addImport: AddCommand = (command, act) => {
+  command.argument("<recipients.csv>", "CSV file, or - for stdin");
+  addRecipientOptions(addContentOptions(command));
   command
-    .argument("<recipients.csv>", "CSV file, or - for stdin")
     .optionsGroup(GROUPS.other)
     .option("--replace-content", "give what has not been sent yet this content")
-    .addOption(expiresIn());
-  addRecipientOptions(addContentOptions(command));
-  command.action(
-    act<CampaignFlags>(async (context, flags, [file]) => {
-      const { importRecipients } = await import("../work/import.ts");
-      return importRecipients(context, file ?? "-", flags);
-    }),
-  );
+    .addOption(expiresIn())
+    .action(
+      act<CampaignFlags>(async (context, flags, [file]) => {
+        const { importRecipients } = await import("../work/import.ts");
+        return importRecipients(context, file ?? "-", flags);
+      }),
+    );
   addExamples(command, [
     ["ses-mail import june.csv", "adds the list and its mail; a later ses-mail send sends it"],
     [

@@ -9,6 +9,8 @@ const KEYS = `
 It refuses to start without an API key: SES_MAIL_API_KEY (16 characters or more), or keys made with ses-mail key add.
 Also read: SES_MAIL_SNS_RAW_SECRET (password of raw SNS deliveries), SES_MAIL_SECRET (signs tracking links).`;
 
+const POSTED = "What is posted here:";
+
 /** Declares `serve`. */
 export const addServe: AddCommand = (command, act) => {
   command
@@ -19,12 +21,12 @@ export const addServe: AddCommand = (command, act) => {
     .addOption(
       setting("--trust-proxy", "TRUST_PROXY", "believe the X-Forwarded headers of the reverse proxy in front"),
     );
-  addIncomingOptions(command, "What is posted here:");
-  command
-    .optionsGroup("What SES reports:")
+  addIncomingOptions(command, POSTED)
+    .optionsGroup(POSTED)
     .addOption(
       setting("--tz <zone>", "TZ", "zone of scheduled times that come without an offset; without it they are refused"),
     )
+    .optionsGroup("What SES reports:")
     .addOption(
       setting(
         "--sns-topic-arn <arn>",
