@@ -28,10 +28,14 @@ describe("help and errors", () => {
     ["re", "unknown command 're' (Did you mean one of resume, retry, report?); see ses-mail --help"],
     ["suppress ad", "unknown command 'ad' (Did you mean add?); see ses-mail suppress --help"],
     ["help bogus", "unknown command 'bogus'; see ses-mail --help"],
+    ["help nope", "unknown command 'nope'; see ses-mail --help"],
+    ["help topcis", "unknown command 'topcis' (Did you mean topics?); see ses-mail --help"],
     ["help top", "unknown command 'top' (Did you mean topics?); see ses-mail --help"],
     ["help suppress bogus", "unknown command 'bogus'; see ses-mail suppress --help"],
     ["help send it", "unknown command 'it'; see ses-mail send --help"],
     ["topics --bogus", "unknown option '--bogus'; see ses-mail topics --help"],
+    ["send --sofa", "unknown option '--sofa'; see ses-mail send --help"],
+    ["send --form", "unknown option '--form' (Did you mean --from?); see ses-mail send --help"],
     ["topics --NAMES", "unknown option '--NAMES' (Did you mean --names?); see ses-mail topics --help"],
     ["send --subj=Hi", "unknown option '--subj=Hi' (Did you mean --subject?); see ses-mail send --help"],
     ["topics june", "too many arguments for 'topics'. Expected 0 arguments but got 1; see ses-mail topics --help"],
@@ -54,6 +58,22 @@ describe("help and errors", () => {
       expect(stdout).toBe((await run(folder, [...command, "--help"])).stdout);
     },
   );
+
+  it.each(["import", "schedule", "send", "check", "serve", "work", "adopt"])(
+    "%s: what belongs nowhere else comes last",
+    async (command) => {
+      const { stdout } = await run(await workFolder(), [command, "--help"]);
+      const headings = [...stdout.matchAll(/^([A-Z][^\n]*):\n {2}-/gm)].map(([, heading]) => heading);
+      expect(headings.slice(-2)).toEqual(["Options", "Global Options"]);
+    },
+  );
+
+  it("serve: the zone of posted times stands with what is posted", async () => {
+    const { stdout } = await run(await workFolder(), ["serve", "--help"]);
+    const groups = stdout.split("\n\n");
+    expect(groups.find((group) => group.startsWith("What is posted here:"))).toContain("--tz <zone>");
+    expect(groups.find((group) => group.startsWith("What SES reports:"))).toMatch(/:\n {2}--sns-topic-arn/);
+  });
 
   it("help alone is the help of the program", async () => {
     const folder = await workFolder();
