@@ -483,6 +483,8 @@ export interface Suppression {
 export interface SuppressionSearch {
   /** Case does not matter. Empty: all of them. */
   text: string;
+  /** Only those of this list, where `EVERYTHING_LIST` and `ALL_BULK` are lists of their own. Not set: those of any. */
+  list?: string | undefined;
   /** As in `TopicPage`. */
   after: string | null;
   limit: number;

@@ -287,7 +287,7 @@ export interface Suppressions {
   /** Streams all of them in order of address and list. */
   suppressions(): AsyncGenerator<Suppression>;
   /**
-   * A page of the suppressions whose address contains `text`, newest first. Others are served while a long list is searched, so
+   * A page of the suppressions whose address contains `text`, of one list or of any, newest first. Others are served while a long list is searched, so
    * an entry that is added or removed meanwhile may be in the answer or not.
    */
   searchSuppressions(search: SuppressionSearch): Promise<Page<Suppression>>;

@@ -281,6 +281,16 @@ describe("/v1/suppressions", () => {
         .map(({ scope, list }: Json) => `${scope} ${list}`)
         .sort();
     expect(await found()).toEqual(["bulk null", "everything null", "list weekly", "list 뉴스"]);
+    const ofWhat = async (asked: string) =>
+      (await gateway.get(`/v1/suppressions?${asked}`)).json.suppressions.map(
+        ({ scope, list }: Json) => `${scope} ${list}`,
+      );
+    expect(await ofWhat("list=weekly")).toEqual(["list weekly"]);
+    expect(await ofWhat("list=weekly&q=bob")).toEqual([]);
+    expect(await ofWhat("scope=bulk")).toEqual(["bulk null"]);
+    expect(await ofWhat("scope=everything&q=ann")).toEqual(["everything null"]);
+    expect(await ofWhat("list=monthly")).toEqual([]);
+    expect((await gateway.get("/v1/suppressions?scope=bulk&list=weekly")).status).toBe(400);
     const remove = (asked: string) =>
       ask(gateway, { method: "DELETE", url: `/v1/suppressions/ann%40example.org${asked}` });
     expect(await remove("?list=weekly")).toEqual({ status: 200, json: { removed: 1 } });

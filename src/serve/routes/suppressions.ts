@@ -33,7 +33,7 @@ interface Asked {
 
 /** Adds the routes under `/v1/suppressions`. */
 export function suppressionRoutes(app: FastifyInstance, { store }: { store: Suppressions }): void {
-  app.get<{ Querystring: { q: string; limit: number; after?: string } }>(
+  app.get<{ Querystring: { q: string; limit: number; after?: string } & Asked }>(
     "/v1/suppressions",
     {
       config: { access: "read" },
@@ -41,15 +41,23 @@ export function suppressionRoutes(app: FastifyInstance, { store }: { store: Supp
         ...TAGS,
         operationId: "listSuppressions",
         summary: "Suppressed addresses that contain `q`, newest first, page by page",
-        querystring: query({ q: { type: "string", maxLength: 320, default: "" }, limit: LIMIT, after: AFTER }),
+        description:
+          "Whatever they are suppressed for, unless `list` or `scope` says less. `total` is how many entries there are in all.",
+        querystring: query({
+          q: { type: "string", maxLength: 320, default: "" },
+          ...STOPPED,
+          limit: LIMIT,
+          after: AFTER,
+        }),
         response: {
           200: answer({ suppressions: { type: "array", items: SUPPRESSION }, total: { type: "integer" }, next: NEXT }),
           ...REFUSALS,
         },
       },
     },
-    async ({ query: { q, limit, after = null } }): Promise<Found> => {
-      const { rows, next } = await store.searchSuppressions({ text: q.trim(), limit, after });
+    async ({ query: { q, limit, after = null, ...asked } }): Promise<Found> => {
+      const list = listAsked(asked);
+      const { rows, next } = await store.searchSuppressions({ text: q.trim(), list, limit, after });
       return { suppressions: rows.map(suppressionFacts), total: await store.countSuppressions(), next };
     },
   );

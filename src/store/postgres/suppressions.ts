@@ -114,18 +114,21 @@ function* piecesOf<T>(all: readonly T[]): Generator<readonly T[]> {
 const SEARCH = `select s.* from (
     select created_at, address, list from sm.suppression
     where (created_at, address, list) < ($1::bigint, $2::text, $3::text) and position($4::text in address) > 0
-    order by created_at desc, address desc, list desc limit $5) f
+      and list = coalesce($5::text, list)
+    order by created_at desc, address desc, list desc limit $6) f
   cross join lateral (select ${COLUMNS} from sm.suppression where address = f.address and list = f.list limit 1) s
   order by f.created_at desc, f.address desc, f.list desc`;
 
 /** Walks from the newest entry to older ones. */
 async function searchSuppressions(
   job: Job,
-  { text, after, limit }: Parameters<Suppressions["searchSuppressions"]>[0],
+  { text, list: ofList, after, limit }: Parameters<Suppressions["searchSuppressions"]>[0],
 ): ReturnType<Suppressions["searchSuppressions"]> {
   const [createdAt, address, list] = after === null ? NEWEST : readSuppressionCursor(after);
   const wanted = storable(text.toLowerCase());
-  const rows = await asked(job, SEARCH, [createdAt, storable(address), storable(list), wanted, limit + 1]);
+  const only = ofList === undefined ? null : storable(ofList);
+  const from = [createdAt, storable(address), storable(list)];
+  const rows = await asked(job, SEARCH, [...from, wanted, only, limit + 1]);
   const last = rows[limit - 1];
   if (rows.length <= limit || last === undefined) return { rows, next: null };
   return { rows: rows.slice(0, limit), next: suppressionCursor(last) };

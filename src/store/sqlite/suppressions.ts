@@ -153,22 +153,23 @@ function createSuppressionSearch(db: Connection): Suppressions["searchSuppressio
   );
   // `like` would not do, because % and _ are ordinary characters of an address.
   // The index alone tells which entries match; only those are read.
-  const found = db.prepare<[...Place, ...Place, string, number], SuppressionRow>(
+  const found = db.prepare<[...Place, ...Place, string, string | null, number], SuppressionRow>(
     `select s.address, s.list, reason, source, detail, s.created_at as createdAt, rehearsal
      from (select address, list, created_at from suppression indexed by suppression_newest
        where (created_at, address, list) < (?, ?, ?) and (created_at, address, list) >= (?, ?, ?) and instr(address, ?) > 0
+         and list = ifnull(?, list)
        order by created_at desc, address desc, list desc limit ?) found
      cross join suppression s on s.address = found.address and s.list = found.list
      order by found.created_at desc, found.address desc, found.list desc`,
   );
-  return async ({ text, after, limit }) => {
+  return async ({ text, list = null, after, limit }) => {
     const wanted = text.toLowerCase();
     const rows: Suppression[] = [];
     const newest: Place = [Number.MAX_SAFE_INTEGER, "", ""];
     for (let from = after === null ? newest : readSuppressionCursor(after); ;) {
       const end = stepEnd.get(...from, STEP - 1);
       const to: Place = end ? [end.createdAt, end.address, end.list] : [Number.MIN_SAFE_INTEGER, "", ""];
-      for (const row of found.all(...from, ...to, wanted, limit + 1 - rows.length)) rows.push(suppressionOf(row));
+      for (const row of found.all(...from, ...to, wanted, list, limit + 1 - rows.length)) rows.push(suppressionOf(row));
       const last = rows[limit - 1];
       if (rows.length > limit && last) return { rows: rows.slice(0, limit), next: suppressionCursor(last) };
       if (!end) return { rows, next: null };

@@ -306,6 +306,16 @@ function several(prepare: Prepare): void {
       } while (after !== null);
       expect(placesOf(found).toSorted()).toEqual(wanted);
     }
+    const page = async (list: string, text = "", after: string | null = null) =>
+      store.searchSuppressions({ text, list, after, limit: 2 });
+    for (const list of lists) {
+      const first = await page(list);
+      const rest = await page(list, "", first.next);
+      const ofList = rows.filter((row) => row.list === list).map((row) => `${row.address} ${row.list}`);
+      expect(placesOf([...first.rows, ...rest.rows]).toSorted()).toEqual(ofList.toSorted());
+      expect(placesOf((await page(list, people[0])).rows)).toEqual([`${people[0]} ${list}`]);
+    }
+    expect(await page("no such list")).toEqual({ rows: [], next: null });
     await expect(store.searchSuppressions({ text: "", after: "5 ann@x.example", limit: 1 })).rejects.toThrow("no page");
   });
 }
