@@ -1,4 +1,4 @@
-/** Finds in what is posted the texts that no mail may hold. */
+/** Finds in what is posted the texts that no mail may hold, and the names that nobody may give. */
 import { textProblem } from "../compose/content/sound-text.ts";
 import { isObject } from "../json.ts";
 import type { Problem } from "./problems.ts";
@@ -28,6 +28,31 @@ export function textProblemsIn(value: unknown): Problem[] {
       look(place, each);
     }
   return found;
+}
+
+/**
+ * The names in a parsed JSON value that reach into prototypes, however deep they are; each with its path. At most 20. What the parser of
+ * requests (secure-json-parse) refuses for a name has at least one.
+ */
+export function reachingProblemsIn(value: unknown): Problem[] {
+  const found: Problem[] = [];
+  const open: { path: string; value: unknown }[] = [{ path: "", value }];
+  // It grows while it is read.
+  for (const { path, value: holder } of open) {
+    const names = reachingNamesOf(holder).map((name) => below(path, name));
+    found.push(...names.map((name) => ({ path: name, message: "a name that nobody may give" })));
+    if (found.length >= MOST) return found.slice(0, MOST);
+    for (const [place, each] of placesIn(path, holder))
+      if (Array.isArray(each) || isObject(each)) open.push({ path: place, value: each });
+  }
+  return found;
+}
+
+function reachingNamesOf(holder: unknown): string[] {
+  if (!isObject(holder)) return [];
+  const maker = Object.hasOwn(holder, "constructor") ? holder["constructor"] : null;
+  const reaches = typeof maker === "object" && maker !== null && Object.hasOwn(maker, "prototype");
+  return [...(Object.hasOwn(holder, "__proto__") ? ["__proto__"] : []), ...(reaches ? ["constructor.prototype"] : [])];
 }
 
 /** The values of a list or an object, with their paths. A name is looked at as a text, too. */

@@ -1,4 +1,7 @@
-/** What a client is told when something cannot be done: always JSON with `error`, and nothing about the inside. */
+/**
+ * What a client is told when something cannot be done: always JSON with `error`, and nothing about the inside. What is wrong with the
+ * request itself (400) always has `problems`, too.
+ */
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { InterruptedError, StoppedError, UserError } from "../errors.ts";
 import type { Problem } from "../intake/problems.ts";
@@ -7,7 +10,7 @@ import { structureProblems } from "../intake/structure.ts";
 /** Seconds after which a client may try again when the job file could not be written (disk full, locked). */
 const RETRY_AFTER_SECONDS = 5;
 
-/** An error answer, thrown by a route. Its text is for the client; `problems` name places in the body. */
+/** An error answer, thrown by a route. Its text is for the client; `problems` name places in the request; null: none can be named. */
 export class Refusal extends Error {
   override name = "Refusal";
   readonly statusCode: number;
@@ -30,9 +33,16 @@ const WORDS: Record<string, string> = {
   FST_ERR_MAX_PARAM_LENGTH: "the path is too long",
 };
 
+/** The body of an answer that is an error. */
+export interface ErrorBody {
+  error: string;
+  /** Of status 400: at least one. */
+  problems?: readonly Problem[];
+}
+
 interface Answer {
   status: number;
-  body: { error: string; problems?: readonly Problem[] };
+  body: ErrorBody;
 }
 
 /**
@@ -62,7 +72,18 @@ function answerOf(error: FastifyError, request: FastifyRequest): Answer {
 }
 
 function refused(status: number, error: string, problems: readonly Problem[] | null = null): Answer {
-  return { status, body: { error, ...(problems !== null && { problems }) } };
+  return { status, body: errorBody(status, error, problems) };
+}
+
+/** The body of an answer with this status (4xx or 5xx). A 400 whose place cannot be named is about the whole: its one problem has the path "". */
+export function errorBody(status: number, error: string, problems: readonly Problem[] | null = null): ErrorBody {
+  const found = problems ?? (status === 400 ? [{ path: "", message: error }] : null);
+  return { error, ...(found !== null && { problems: found }) };
+}
+
+/** The refusal (400) of one field, parameter or header, which `path` names. */
+export function refusedField(path: string, text: string): Refusal {
+  return new Refusal(400, text, [{ path, message: text }]);
 }
 
 /** Answers 404 on every path without a route. */

@@ -1,5 +1,7 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { summary } from "../intake/problems.ts";
+import { reachingProblemsIn } from "../intake/sound.ts";
 import { utf8Text, withoutMark } from "../json.ts";
 import { Refusal } from "./errors.ts";
 
@@ -22,24 +24,20 @@ export function readJson(app: FastifyInstance, type: string, read: Read = (text,
     if (!/\S/.test(text)) return null;
     const parsed = (json: string): Promise<unknown> =>
       new Promise((resolve, reject) => {
-        void parse(request, json, (error, value) =>
-          error ? reject(isJson(json) ? reaching() : error) : resolve(value),
-        );
+        void parse(request, json, (error, value) => (error ? reject(reaching(json) ?? error) : resolve(value)));
       });
     return read(text, parsed, request);
   });
 }
 
-/** The parser refuses such keys with the error for what is no JSON at all. */
-function reaching(): Refusal {
-  return new Refusal(400, 'expected no keys named "__proto__", and no "prototype" in a "constructor"');
-}
-
-function isJson(text: string): boolean {
+/** The parser refuses names that reach into prototypes with the error for what is no JSON at all. Null: that is what it is. */
+function reaching(text: string): Refusal | null {
+  let value: unknown;
   try {
-    JSON.parse(text);
-    return true;
+    value = JSON.parse(text);
   } catch {
-    return false;
+    return null;
   }
+  const problems = reachingProblemsIn(value);
+  return new Refusal(400, summary(problems), problems);
 }

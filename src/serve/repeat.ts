@@ -2,7 +2,7 @@
 import type { FastifyRequest } from "fastify";
 import { repeatOf } from "../intake/repeat.ts";
 import type { Repeat } from "../store/rows.ts";
-import { Refusal } from "./errors.ts";
+import { refusedField } from "./errors.ts";
 
 /**
  * How a repeat of this request will be recognised; null: the client sent no key. Throws Refusal (400) for an invalid
@@ -12,6 +12,6 @@ export function readRepeat({ headers, body, caller }: FastifyRequest): Repeat | 
   const key = headers["idempotency-key"];
   if (key === undefined) return null;
   if (typeof key !== "string" || !/^[\x20-\x7e]{1,255}$/.test(key) || key.trim() === "")
-    throw new Refusal(400, "Idempotency-Key expects 1–255 printable characters");
+    throw refusedField("Idempotency-Key", "Idempotency-Key expects 1–255 printable characters");
   return repeatOf({ caller: caller?.name ?? "", key, body });
 }

@@ -63,7 +63,7 @@ export const MESSAGE_ANSWER = {
 
 const PROBLEM = object({ path: { type: "string", examples: ["messages[2].emails[17]"] }, message: { type: "string" } });
 
-/** Every answer that is an error. `problems` name places in the body. */
+/** Every answer that is an error. `problems` name places in the request, and every 400 has at least one; its path is empty when it is about the whole. */
 export const ERROR = {
   type: "object",
   description: "An error; `/openapi.json` says what it means for each status",

@@ -6,7 +6,7 @@ import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyInstance, LogController, type RouteOptions } from "fastify";
 import { createTemplateShelf } from "../intake/templates.ts";
 import { createKeyRing, guardRoutes } from "./auth.ts";
-import { answerError, answerUnknown } from "./errors.ts";
+import { answerError, answerUnknown, errorBody } from "./errors.ts";
 import { BODY_LIMITS, type BodyLimits, limitBodies } from "./bodies.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits, shareConnections } from "./connections.ts";
 import type { Gateway } from "./gateway.ts";
@@ -238,7 +238,7 @@ function helmetOptions({ settings }: Gateway) {
 /** Answers a client that does not speak HTTP or is too slow. There is no request yet, only a connection to end. */
 function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   const status = STATUS_OF[error.code ?? ""] ?? "400 Bad Request";
-  const body = JSON.stringify({ error: status.slice(4).toLowerCase() });
+  const body = JSON.stringify(errorBody(Number(status.slice(0, 3)), status.slice(4).toLowerCase()));
   if (socket.writable && error.code !== "ECONNRESET") {
     const head = `content-type: application/json; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close`;
     socket.write(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`);

@@ -2,7 +2,7 @@
 import { checkListName } from "../compose/list/name.ts";
 import { UserError } from "../errors.ts";
 import { listNamed, SCOPES, stoppedBy } from "../store/rules/scope.ts";
-import { Refusal } from "./errors.ts";
+import { refusedField } from "./errors.ts";
 import type { Suppression } from "../store/rows.ts";
 import { TEXT } from "./admin-schemas.ts";
 import type { SuppressionFacts } from "./dashboard/wire.ts";
@@ -35,12 +35,12 @@ export const STOPPED = {
 /** The `list` of the suppressions meant; undefined: neither is given. Throws Refusal (400) for what cannot be meant. */
 export function listAsked({ scope = "", list = "" }: { scope?: string; list?: string }): string | undefined {
   const named = listNamed(scope, list);
-  if ("problem" in named) throw new Refusal(400, named.problem, [{ path: "scope", message: named.problem }]);
+  if ("problem" in named) throw refusedField("scope", named.problem);
   if (list === "") return named.list ?? undefined;
   try {
     return checkListName(list);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new Refusal(400, error.message, [{ path: "list", message: error.message }]);
+    throw refusedField("list", error.message);
   }
 }

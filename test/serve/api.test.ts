@@ -25,22 +25,48 @@ test.each([
 test.each(["/%zz", "/v1/topics/%E0%A4%A", "/v1/topics/%"])("the malformed path %s is 400", async (url) => {
   const { app } = await testGateway();
   const answer = await app.inject({ url });
-  expect([answer.statusCode, answer.json()]).toEqual([400, { error: "the path is not valid" }]);
+  const error = "the path is not valid";
+  expect([answer.statusCode, answer.json()]).toEqual([400, { error, problems: [{ path: "", message: error }] }]);
 });
 
-const REACHING = 'expected no keys named "__proto__", and no "prototype" in a "constructor"';
+test.each([
+  ['{"__proto__":{"admin":true},"messages":[]}', ["__proto__"]],
+  ['{"messages":[{"__proto__":{"x":1}}]}', ["messages[0].__proto__"]],
+  ['{"constructor":{"prototype":{"x":1}}}', ["constructor.prototype"]],
+  ['{"messages":[{"to":[{"data":{"a":[1,{"__proto__":null}]}}]}]}', ["messages[0].to[0].data.a[1].__proto__"]],
+  [
+    String.raw`{"a":{"\u005f_proto__":1,"b":{"constructor":{"prototype":1}}}}`,
+    ["a.__proto__", "a.b.constructor.prototype"],
+  ],
+])("%s: names that reach into prototypes are told with their paths", async (payload, paths) => {
+  const { call } = await testGateway();
+  const answer = await call({ method: "POST", url: "/v1/messages", headers: JSON_BODY, payload });
+  const problems = paths.map((path) => ({ path, message: "a name that nobody may give" }));
+  expect([answer.statusCode, answer.json()]).toMatchObject([400, { problems }]);
+  expect(answer.json().error).toContain(`${paths[0]}: a name that nobody may give`);
+});
 
-test.each<[name: string, payload: string, error?: string]>([
+test.each(['{"constructor":"Ltd"}', '{"constructor":{"name":"x"}}', '{"prototype":1}'])(
+  "%s is taken for what it is",
+  async (data) => {
+    const { call } = await testGateway();
+    const payload = `{"messages":[{"to":[{"email":"a@example.com","data":${data}}],"template":"nope"}]}`;
+    const answer = await call({ method: "POST", url: "/v1/messages", headers: JSON_BODY, payload });
+    expect(answer.json().problems).toEqual([
+      { path: "messages[0].template", message: expect.stringContaining("no template") },
+    ]);
+  },
+);
+
+test.each<[name: string, payload: string]>([
   ["cut off", '{"messages":[{"emails":'],
   ["no JSON", "hello"],
   ["with a comma too many", '{"messages":[],}'],
-  ["reaching into prototypes", '{"__proto__":{"admin":true},"messages":[]}', REACHING],
-  ["reaching into prototypes below", '{"messages":[{"__proto__":{"x":1}}]}', REACHING],
-  ["reaching into constructors", '{"constructor":{"prototype":{"x":1}}}', REACHING],
-])("a body that is %s is 400 with one sentence", async (_name, payload, error = "the body is not valid JSON") => {
+])("a body that is %s is 400 with one sentence", async (_name, payload) => {
+  const error = "the body is not valid JSON";
   const { call } = await testGateway();
   const answer = await call({ method: "POST", url: "/v1/messages", headers: JSON_BODY, payload });
-  expect([answer.statusCode, answer.json()]).toEqual([400, { error }]);
+  expect([answer.statusCode, answer.json()]).toEqual([400, { error, problems: [{ path: "", message: error }] }]);
 });
 
 test("a body that is not UTF-8 is 400: read in spite of that, names would go out with \ufffd in them", async () => {
@@ -50,7 +76,12 @@ test("a body that is not UTF-8 is 400: read in spite of that, names would go out
   const payload = Buffer.from(json.replace("??", "\u00b0\u00a1"), "latin1");
   for (const type of ["application/json", "application/json; charset=euc-kr", "text/plain"]) {
     const answer = await call({ method: "POST", url: "/v1/messages", headers: { "content-type": type }, payload });
-    expect([type, answer.statusCode, answer.json()]).toEqual([type, 400, { error: "the body is not valid UTF-8" }]);
+    const error = "the body is not valid UTF-8";
+    expect([type, answer.statusCode, answer.json()]).toEqual([
+      type,
+      400,
+      { error, problems: [{ path: "", message: error }] },
+    ]);
   }
   expect((await store.totals(null)).total).toBe(0);
 });
@@ -78,10 +109,36 @@ test.each([undefined, "application/x-www-form-urlencoded", "text/plain", "applic
     const answer = await post(JSON.stringify({ messages: [message] }));
     expect([answer.statusCode, answer.json()]).toMatchObject([200, { count: 1 }]);
     const wrong = await post("a=b");
-    expect([wrong.statusCode, wrong.json()]).toEqual([400, { error: "the body is not valid JSON" }]);
+    expect([wrong.statusCode, wrong.json()]).toMatchObject([400, { error: "the body is not valid JSON" }]);
     expect((await store.totals(null)).total).toBe(1);
   },
 );
+
+test.each<[method: "GET" | "POST", url: string, path: string, body?: string]>([
+  ["GET", "/v1/events/counts/sent?hours=999", "hours"],
+  ["GET", "/v1/topics?limit=x", "limit"],
+  ["GET", "/v1/topics?after=%00", ""],
+  ["GET", "/v1/dead?after=x", "after"],
+  ["GET", "/v1/messages", ""],
+  ["GET", "/v1/suppressions?scope=list", "scope"],
+  ["POST", "/v1/suppressions", "", "null"],
+  ["POST", "/v1/suppressions", "", "{"],
+  ["POST", "/v1/suppressions", "x", '{"emails":["a@example.com"],"x":1}'],
+  ["POST", "/v1/test", "", '{"to":"a@example.com"}'],
+  ["POST", "/v1/messages", "", "[]"],
+  ["POST", "/v1/messages", "messages", '{"messages":[]}'],
+])("%s %s: a 400 has problems", async (method, url, path, body) => {
+  const { call } = await testGateway();
+  const headers = body === undefined ? {} : JSON_BODY;
+  const answer = await call({ method, url, headers, ...(body !== undefined && { payload: body }) });
+  expect(answer.statusCode).toBe(400);
+  const { error, problems } = answer.json();
+  expect({ error, problems }).toEqual({
+    error: expect.stringMatching(/./),
+    problems: [{ path: expect.any(String), message: expect.stringMatching(/./) }],
+  });
+  expect(problems[0].path).toBe(path);
+});
 
 test("anywhere else a body has to be JSON and say so", async () => {
   const { call } = await testGateway();

@@ -60,7 +60,7 @@ test("what is no HTTP gets a short answer and the end of the connection", async 
   socket.write("\u0016\u0003\u0001secret-of-a-tls-hello\r\n\r\n");
   await closed;
   expect(received()).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
-  expect(received()).toMatch(/\{"error":"bad request"\}$/);
+  expect(received()).toMatch(/\{"error":"bad request","problems":\[\{"path":"","message":"bad request"\}\]\}$/);
   expect(log()).not.toContain("secret-of");
 });
 

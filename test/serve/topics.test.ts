@@ -173,9 +173,10 @@ test.each(["0", "-1", "169", "1.5", "abc", "", "1e400", "24h", "null"])(
   "R16: hours=%s is refused, not taken for zero",
   async (hours) => {
     const { get } = await testGateway();
+    const error = "hours must be between 1 and 168";
     expect(await get(`/v1/events/counts/sent?hours=${hours}`)).toEqual({
       status: 400,
-      json: { error: "hours must be between 1 and 168" },
+      json: { error, problems: [{ path: "hours", message: error }] },
     });
   },
 );

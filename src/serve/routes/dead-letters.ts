@@ -5,7 +5,7 @@ import type { DeadLetters } from "../../store/store.ts";
 import { answer, LIMIT, path, query, TAGS, TEXT } from "../admin-schemas.ts";
 import type { DeadLetterDetail, DeadPage } from "../dashboard/wire.ts";
 import { deadDetail, deadFacts } from "../dead-facts.ts";
-import { Refusal } from "../errors.ts";
+import { Refusal, refusedField } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { AFTER, COUNT, ERROR, INSTANT, NEXT, object, REFUSALS } from "../schemas.ts";
 import { createTurns } from "../turns.ts";
@@ -74,7 +74,7 @@ function listRoute(app: FastifyInstance, { store }: Routed): void {
     },
     async ({ query: { limit, after } }): Promise<DeadPage> => {
       const before = after === undefined ? null : idIn(after);
-      if (after !== undefined && before === null) throw new Refusal(400, "after expects next of the page before");
+      if (after !== undefined && before === null) throw refusedField("after", "after expects next of the page before");
       const rows = await store.deadLetters({ before, limit: limit + 1 });
       const page = rows.slice(0, limit);
       const last = page.at(-1);

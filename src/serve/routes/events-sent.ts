@@ -5,7 +5,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Reader } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
-import { Refusal } from "../errors.ts";
+import { refusedField } from "../errors.ts";
 import { SENT_COUNT } from "../schemas.ts";
 
 const HOUR_MS = 3_600_000;
@@ -36,7 +36,7 @@ export function sentCountRoutes(app: FastifyInstance, { store, clock }: { store:
       },
     },
     async ({ query: { hours }, validationError }) => {
-      if (validationError) throw new Refusal(400, `hours must be between 1 and ${MOST_HOURS}`);
+      if (validationError) throw refusedField("hours", `hours must be between 1 and ${MOST_HOURS}`);
       const ms = hours * HOUR_MS;
       const since = new Date(clock.now() - ms).toISOString();
       return { count: await store.countSentWithin(ms), hours, since };

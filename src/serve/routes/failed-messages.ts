@@ -6,7 +6,7 @@ import type { Reader, Topics } from "../../store/store.ts";
 import { RETRIABLE } from "../../store/rules/states.ts";
 import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
 import type { FailedMessageFacts } from "../dashboard/wire.ts";
-import { Refusal } from "../errors.ts";
+import { refusedField } from "../errors.ts";
 import { requireTopic } from "../known-topic.ts";
 import type { Gateway } from "../gateway.ts";
 import { topicFacts } from "../overview.ts";
@@ -127,7 +127,7 @@ function retryRoute(app: FastifyInstance, { store, sender }: Routed): void {
     },
     async ({ params: { id }, body: { states, confirm } }) => {
       if (states.includes("in_doubt") && confirm !== true)
-        throw new Refusal(400, 'messages in doubt may have arrived: retrying them needs "confirm": true');
+        throw refusedField("confirm", 'messages in doubt may have arrived: retrying them needs "confirm": true');
       const { topic } = await requireTopic(store, id);
       const retried = await store.retry(topic, states);
       sender.wake();

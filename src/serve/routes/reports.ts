@@ -13,7 +13,7 @@ import type { Clock } from "../../time/clock.ts";
 import { checkZone } from "../../time/schedule.ts";
 import { answer, query, TAGS, TOPIC_PATH } from "../admin-schemas.ts";
 import type { ActivityFacts } from "../dashboard/wire.ts";
-import { Refusal } from "../errors.ts";
+import { Refusal, refusedField } from "../errors.ts";
 import { COUNT, ERROR, object, REFUSALS, STATS_FIELDS } from "../schemas.ts";
 import { toSignIn } from "../sign-in-first.ts";
 import { createTurns } from "../turns.ts";
@@ -169,7 +169,7 @@ function zoneOf(text: string): string {
   try {
     return checkZone(text);
   } catch (error) {
-    if (error instanceof UserError) throw new Refusal(400, `tz expects an IANA zone such as Europe/Berlin`);
+    if (error instanceof UserError) throw refusedField("tz", "tz expects an IANA zone such as Europe/Berlin");
     throw error;
   }
 }

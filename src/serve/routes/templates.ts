@@ -7,7 +7,7 @@ import { jsonObject } from "../../json.ts";
 import type { Values } from "../../message.ts";
 import type { Template } from "../../store/rows.ts";
 import { query, TAGS } from "../admin-schemas.ts";
-import { Refusal } from "../errors.ts";
+import { Refusal, refusedField } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { mailFacts, sendMailPage } from "../mail-page.ts";
 import { standalone } from "../mail-parts.ts";
@@ -191,7 +191,7 @@ function pageRoute(app: FastifyInstance, parts: Routed): void {
 
 function dataIn(text: string): Values {
   const data = text === "" ? {} : jsonObject(Buffer.from(text, "base64url"));
-  if (data === null) throw new Refusal(400, "data expects a JSON object in base64url");
+  if (data === null) throw refusedField("data", "data expects a JSON object in base64url");
   return data as Values;
 }
 
