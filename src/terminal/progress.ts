@@ -34,13 +34,23 @@ export const silentProgress: Progress = { update() {}, stop() {} };
 export function progressLine(label: string, total: number | null, step: Step): string {
   const left = total === null ? 0 : total - finished(step);
   const rest = left > 0 && step.perSecond > 0 ? `, about ${formatLeft(left / step.perSecond)} left` : "";
-  return endLine(label, total, step) + rest;
+  return countsLine(label, total, step, true) + rest;
 }
 
-/** The same for work that has ended, however it did: it does not say how long the rest would take. */
-export function endLine(label: string, total: number | null, step: Step): string {
+/**
+ * The same for work that has ended, however it did: it does not say how long the rest would take. Null: there was nothing to do, which
+ * the command says in words.
+ */
+export function endLine(label: string, total: number | null, step: Step): string | null {
+  const did = finished(step) > 0;
+  return did || total ? countsLine(label, total, step, did) : null;
+}
+
+/** Nothing has no rate. */
+function countsLine(label: string, total: number | null, step: Step, hasRate: boolean): string {
+  const rate = hasRate ? ` (${step.perSecond.toFixed(1)}/s)` : "";
   return [
-    `${printable(label)} ${count(step.done)}${total === null ? "" : ` of ${count(total)}`} (${step.perSecond.toFixed(1)}/s)`,
+    `${printable(label)} ${count(step.done)}${total === null ? "" : ` of ${count(total)}`}${rate}`,
     ...(step.failed === undefined ? [] : [`failed ${count(step.failed)}`]),
     ...(step.expired ? [`expired ${count(step.expired)}`] : []),
     ...(step.inDoubt === undefined ? [] : [`in doubt ${count(step.inDoubt)}`]),
@@ -60,8 +70,9 @@ export function lineProgress(
   let latest: Step | null = null;
   const show = (step: Step, line: typeof endLine): void => {
     // Without the time that is left, so that the end does not repeat the line before.
-    const said = endLine(label, total, step);
-    if (said !== written) write(line(label, total, step));
+    const said = countsLine(label, total, step, true);
+    const text = said === written ? null : line(label, total, step);
+    if (text !== null) write(text);
     written = said;
   };
   return {

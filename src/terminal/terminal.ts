@@ -170,7 +170,8 @@ class StderrLines {
         if (this.#bar !== bar) return;
         this.#bar = null;
         bar.hide();
-        if (bar.step !== null) this.write(endLine(label, total, bar.step));
+        const line = bar.step && endLine(label, total, bar.step);
+        if (line !== null) this.write(line);
       },
     };
   }

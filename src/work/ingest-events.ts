@@ -48,8 +48,12 @@ function queueOf({ io }: Context, { sqs, once, max }: IngestFlags, files: string
   return null;
 }
 
-async function ingestFiles(context: Context, files: string[]): Promise<number> {
-  const store = await context.openStore();
+async function ingestFiles(context: Context, named: string[]): Promise<number> {
+  const { findDumps } = await import("../feedback/dump/dumps.ts");
+  const onSkipped = (reason: string) => context.terminal.warn(reason);
+  // Before the job file is opened: a path that is wrong, or a folder that is empty today, must not make one.
+  const files = await findDumps(named, { cwd: context.io.cwd, onSkipped });
+  const store = await context.openStore(files.length === 0 ? { ifMissing: "scratch" } : {});
   const summary = emptySummary();
   const { options, stop } = createReporting(context, summary);
   let interrupted: InterruptedError | null = null;
@@ -67,15 +71,14 @@ async function ingestFiles(context: Context, files: string[]): Promise<number> {
 }
 
 async function applyFiles(
-  { io, terminal }: Context,
+  { io }: Context,
   files: string[],
   store: Store,
   summary: IngestSummary,
   options: ApplyOptions,
 ): Promise<void> {
   const { openDumps } = await import("../feedback/dump/dumps.ts");
-  const given = { cwd: io.cwd, stdin: io.stdin as Readable, onSkipped: (reason: string) => terminal.warn(reason) };
-  for await (const dump of openDumps(files, given)) {
+  for await (const dump of openDumps(files, { cwd: io.cwd, stdin: io.stdin as Readable })) {
     await applyDump(dump, store, summary, options);
   }
   summary.settled += (await store.matchKeptEvents()).settled;
@@ -166,6 +169,7 @@ function warnMalformed({ terminal }: Context, summary: IngestSummary, where: str
 function answer({ terminal, globals }: Context, summary: IngestSummary): number {
   const code = summary.malformed > 0 ? EXIT.partial : EXIT.done;
   if (globals.json) terminal.json(summary);
+  else if (Object.values(summary).every((each) => each === 0)) terminal.ending("no events to take in", code);
   else {
     const { records, events, applied, duplicates, unmatched, ignored, malformed, settled, suppressed } = summary;
     terminal.ending(

@@ -30,11 +30,12 @@ export async function prune(context: Context, flags: PruneFlags): Promise<number
   const store = await context.openStore({ ifMissing: "refuse", toRead: flags.dryRun === true });
   if (flags.dryRun || !flags.yes) {
     const plan = await store.prunable(olderThanMs, { named: NAMED, signal: io.signal });
-    if (flags.dryRun) return tellPlan(context, plan);
+    if (flags.dryRun) return tellPlan(context, plan, flags);
     if (sumOf(plan) > 0) await needsAnswer(context, "prune", "Remove this?", [...planLines(plan), ...WARNING]);
   }
   const pruned = await remove(context, store, olderThanMs);
   if (globals.json) terminal.json(pruned);
+  else if (sumOf(pruned) === 0) terminal.done(`nothing to remove: ${whatIsLeft(flags)}`);
   else {
     terminal.done(`${removedText(pruned)} removed; totals stay`);
     if (pruned.messages > 0 && !isServer(globals.db))
@@ -61,11 +62,15 @@ function ageMs(text: string): number {
   );
 }
 
-const sumOf = ({ topics, messages, events }: Prunable): number => topics + messages + events;
+const sumOf = ({ topics, messages, events }: Pruned): number => topics + messages + events;
 
-function tellPlan({ terminal, globals }: Context, plan: Prunable): number {
+/** Why nothing is removed. */
+const whatIsLeft = ({ older }: PruneFlags): string => `nothing finished longer than ${older.trim()} ago`;
+
+function tellPlan({ terminal, globals }: Context, plan: Prunable, flags: PruneFlags): number {
   const { topics, messages, events } = plan;
   if (globals.json) terminal.json({ topics, messages, events });
+  else if (sumOf(plan) === 0) terminal.result(`A prune would remove nothing: ${whatIsLeft(flags)}`);
   else terminal.result(["Nothing was removed. A prune would remove:", ...planLines(plan)].map(printable).join("\n"));
   return EXIT.done;
 }

@@ -5,7 +5,7 @@ import { findName } from "../compose/list/name.ts";
 import { RAW_MARK, REHEARSAL_FIELD, SCOPE_FIELDS, SUPPRESSION_FIELDS } from "../compose/list/own-files.ts";
 import type { Recipients, Row } from "../compose/list/recipients.ts";
 import type { Context } from "./context.ts";
-import { counted } from "../counted.ts";
+import { count, counted } from "../counted.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { openList } from "./list.ts";
 import { csvFile, outputPath, writeLines } from "./output.ts";
@@ -48,7 +48,11 @@ export async function importSuppressions(context: Context, file: string, flags: 
   const code = counts.rejected > 0 ? EXIT.partial : EXIT.done;
   const { rows, added, known, rejected } = counts;
   if (globals.json) terminal.json(counts);
-  else terminal.done(`${rows} rows: ${added} added, ${known} known before, ${rejected} rejected`, code);
+  else
+    terminal.done(
+      `${counted(rows, "row")}: ${count(added)} added, ${count(known)} known before, ${count(rejected)} rejected`,
+      code,
+    );
   return code;
 }
 

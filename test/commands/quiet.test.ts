@@ -108,7 +108,7 @@ describe("where there is no terminal", () => {
     expect(undated(sent.stderr)).toContain("june: 3 rows");
     expect(undated(sent.stdout)).toMatch(/^june: 3 sent, /);
     await writeFile(join(folder, "events.json"), "[]");
-    expect(undated((await call("ingest-events", "events.json")).stdout)).toMatch(/^\d+ records: /);
+    expect(undated((await call("ingest-events", "events.json")).stdout)).toMatch(/^no events to take in\n/);
     for (const wrong of [["send", "none.csv"], ["send", "--no-such"], ["no-such-command"]])
       expect(undated((await call(...wrong)).stderr)).toMatch(/^ses-mail: /);
     expect((await call("topics")).stdout).toMatch(/^topic /);

@@ -26,6 +26,15 @@ test("endLine does not say how long the rest would take", () => {
   expect(endLine("sent", 40_000, STEP)).toBe("sent 1,200 of 40,000 (14.0/s), failed 3, in doubt 0");
 });
 
+test.each([
+  ["sent", 3, { done: 0, failed: 3, inDoubt: 0, perSecond: 0 }, "sent 0 of 3 (0.0/s), failed 3, in doubt 0"],
+  ["sent", 3, { done: 0, failed: 0, inDoubt: 0, perSecond: 0 }, "sent 0 of 3, failed 0, in doubt 0"],
+  ["sent", 0, { done: 0, perSecond: 0 }, null],
+  ["removed", null, { done: 0, perSecond: 0 }, null],
+])("endLine has no rate for nothing: %s %s", (label, total, step, expected) => {
+  expect(endLine(label, total, step)).toBe(expected);
+});
+
 describe("barLine", () => {
   test.each([
     [0, 30],

@@ -29,16 +29,20 @@ export interface DumpsIo {
 }
 
 /**
- * Opens what the user named, one after the other. Files and pipes are read as they are. Folders are read recursively,
+ * Finds the files of what the user named, for `openDumps`. Files and pipes are read as they are. Folders are read recursively,
  * and globs (`*`, `?`, `**`) that the shell did not expand are expanded; both are sorted and leave out hidden files,
- * `*.rejects` and linked folders. `-` is stdin, which may be named once. A stream is destroyed when the next dump is
- * asked for.
- * @throws UserError before the first dump is opened, when a path is missing or not readable, or a glob matches nothing.
+ * `*.rejects` and linked folders. `-` is stdin, which may be named once.
+ * @throws UserError when a path is missing or not readable, or a glob matches nothing.
  */
-export async function* openDumps(paths: readonly string[], io: DumpsIo): AsyncGenerator<Dump> {
+export async function findDumps(paths: readonly string[], io: Omit<DumpsIo, "stdin">): Promise<string[]> {
   if (paths.filter((path) => path === "-").length > 1) throw new UserError("- (stdin) can be read only once");
   const files: string[] = [];
   for (const path of paths) for (const file of await filesOf(path, io)) files.push(file);
+  return files;
+}
+
+/** Opens files that `findDumps` found, one after the other. A stream is destroyed when the next dump is asked for. */
+export async function* openDumps(files: readonly string[], io: Pick<DumpsIo, "cwd" | "stdin">): AsyncGenerator<Dump> {
   for (const file of files) {
     if (file === "-") yield { name: "stdin", stream: io.stdin };
     else yield* opened(file, io.cwd);
@@ -54,7 +58,7 @@ async function* opened(file: string, cwd = ""): AsyncGenerator<Dump> {
   }
 }
 
-async function filesOf(path: string, io: DumpsIo): Promise<string[]> {
+async function filesOf(path: string, io: Omit<DumpsIo, "stdin">): Promise<string[]> {
   if (path === "-") return [path];
   const { cwd = "" } = io;
   const file = pathFrom(cwd, path);
@@ -78,7 +82,7 @@ function asTyped(file: string, typed: string, cwd: string): string {
   return isAbsolute(typed) || cwd === "" ? file : file.slice(cwd.length + 1);
 }
 
-async function filesOfGlob(pattern: string, io: DumpsIo): Promise<string[]> {
+async function filesOfGlob(pattern: string, io: Omit<DumpsIo, "stdin">): Promise<string[]> {
   const found = (await glob(pattern, io.cwd)).filter((path) => !path.endsWith(OWN_FILES));
   if (found.length === 0) throw new UserError(`no file matches ${pattern}`);
   const files: string[] = [];
@@ -87,7 +91,7 @@ async function filesOfGlob(pattern: string, io: DumpsIo): Promise<string[]> {
 }
 
 /** The files of a folder. Nothing else is opened: a pipe or socket might never end. */
-async function filesIn(folder: string, io: DumpsIo): Promise<string[]> {
+async function filesIn(folder: string, io: Omit<DumpsIo, "stdin">): Promise<string[]> {
   const { cwd = "" } = io;
   const entries = await readdir(pathFrom(cwd, folder), { withFileTypes: true });
   const files: string[] = [];

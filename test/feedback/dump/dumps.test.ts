@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UserError } from "../../../src/errors.ts";
-import { openDumps } from "../../../src/feedback/dump/dumps.ts";
+import { findDumps, openDumps } from "../../../src/feedback/dump/dumps.ts";
 
 let root = "";
 const FILES = [
@@ -39,7 +39,7 @@ async function open(paths: string[], stdin = Readable.from([Buffer.from("in")]))
   const found: { name: string; content: string }[] = [];
   skipped = [];
   const inside = paths.map((path) => (path === "-" ? path : join(root, path)));
-  for await (const { name, stream } of openDumps(inside, { stdin, onSkipped })) {
+  for await (const { name, stream } of openDumps(await findDumps(inside, { onSkipped }), { stdin })) {
     found.push({ name: name === "stdin" ? name : relative(root, name), content: await text(stream) });
   }
   return found;
@@ -53,13 +53,12 @@ describe("bad input", () => {
     ["a glob that finds nothing", ["top.json", "2026/*.xml"], /^no file matches .*2026\/\*\.xml$/],
     ["stdin twice", ["-", "-"], /^- \(stdin\) can be read only once$/],
   ])("%s is told before anything is opened", async (_, paths, message) => {
-    const sources = openDumps(
+    const files = findDumps(
       paths.map((path) => (path === "-" ? path : join(root, path))),
-      { stdin: Readable.from([]), onSkipped },
+      { onSkipped },
     );
-    const first = sources.next();
-    await expect(first).rejects.toThrow(UserError);
-    await expect(first).rejects.toThrow(message);
+    await expect(files).rejects.toThrow(UserError);
+    await expect(files).rejects.toThrow(message);
   });
 });
 
@@ -108,7 +107,6 @@ test("a stream is closed when the next one is asked for, and when the reader lea
   const streams: Readable[] = [];
   for await (const { stream } of openDumps([join(root, "top.json"), join(root, "2026/03/02/c.json")], {
     stdin: Readable.from([]),
-    onSkipped,
   })) {
     expect(streams.every((earlier) => earlier.destroyed)).toBe(true);
     streams.push(stream);
