@@ -16,7 +16,17 @@ import { parseDuration } from "../time/duration.ts";
 import { tellingRefusals } from "./refused-topic.ts";
 import type { Endpoint, ListCounts, ListForecast } from "../store/rows.ts";
 import type { Lists } from "../store/store.ts";
-import { type ListFlags, nameOfList, type StagedList, stageRecipients, type Timing, topicOfFile } from "./list.ts";
+import {
+  type ListFlags,
+  type ListOptions,
+  type ListReading,
+  nameOfList,
+  openReading,
+  type StagedList,
+  type Timing,
+  topicOfFile,
+} from "./list.ts";
+import { hasStore } from "./open-store.ts";
 import type { Content, Totals } from "../message.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { storedTopic } from "../store/topic-name.ts";
@@ -138,14 +148,35 @@ export interface StagedCampaign extends StagedList {
 }
 
 /**
+ * Begins to read the list while there is no store, so that a list that cannot be used leaves none behind; null: there is a store, which
+ * can refuse the topic before the list is read. Throws `UserError` as `openReading` and `ListReading` do.
+ */
+export async function beginList(context: Context, campaign: Campaign, timing: Timing): Promise<ListReading | null> {
+  if (await hasStore(context)) return null;
+  const reading = await readingOf(context, campaign, { timing, dryRun: false });
+  await reading.begin();
+  return reading;
+}
+
+async function readingOf(
+  context: Context,
+  { file, compiled, flags }: Campaign,
+  options: Pick<ListOptions, "timing" | "dryRun">,
+): Promise<ListReading> {
+  const reading = await openReading(context.io, compiled, { file, recipients: flags, ...options });
+  context.onExit(() => reading.close());
+  return reading;
+}
+
+/**
  * Reads and checks the whole list; nothing is in the job file until `commit`. With `dryRun` every row is rendered and no
- * rejects file is written. `endpoint` says where the list is sent right after, when that is known. Throws `UserError` when the topic refuses the list or no row is valid.
+ * rejects file is written. `endpoint` says where the list is sent right after, when that is known. `begun`: what `beginList` gave for it. Throws `UserError` when the topic refuses the list or no row is valid.
  */
 export async function stageCampaign(
   context: Context,
   store: Lists,
   campaign: Campaign,
-  options: { timing: Timing; dryRun: boolean; endpoint?: Endpoint },
+  { begun, ...options }: { timing: Timing; dryRun: boolean; endpoint?: Endpoint; begun?: ListReading | null },
 ): Promise<StagedCampaign> {
   const { file, topic, content, flags, expiresInMs } = campaign;
   const replaceContent = flags.replaceContent ?? false;
@@ -153,12 +184,9 @@ export async function stageCampaign(
   await tellingRefusals(context, store.checkList({ topic, content, replaceContent }));
   const staging = await store.stage();
   context.onExit(() => staging.discard());
-  const staged = await stageRecipients(context.io, staging, campaign.compiled, {
-    file,
-    recipients: flags,
-    timing: options.timing,
-    dryRun: options.dryRun,
-  });
+  const reading = begun ?? (await readingOf(context, campaign, options));
+  const staged = await reading.stage(staging);
+  await reading.close();
   for (const warning of [...pictureWarnings(campaign, staged), ...staged.warnings]) context.terminal.warn(warning);
   const endpoint = options.endpoint === undefined ? {} : { endpoint: options.endpoint };
   const target = {
@@ -206,13 +234,14 @@ export async function importCampaign(
   { isReal = false }: { isReal?: boolean } = {},
 ): Promise<ImportedCampaign> {
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
+  const begun = await beginList(context, campaign, timing);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
   const { topic } = campaign;
   const rehearsed = isReal ? await rehearsalOf(context, store, topic, "ses") : null;
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
   const endpoint = isReal ? ({ endpoint: "ses" } as const) : {};
-  const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false, ...endpoint });
+  const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false, begun, ...endpoint });
   const forecast = await cheapForecast(staged);
   const ingest = await staged.commit();
   const { total } = await store.totals(topic);

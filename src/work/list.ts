@@ -70,25 +70,68 @@ export interface StagedList {
 }
 
 /**
- * Reads the whole list into `staging`. A bad row is counted and written to the rejects file; it stops nothing. Throws
- * `UserError` when the file cannot be read as a list, when no row is valid, and when the due time is past in some zone.
+ * A list that is read into staged messages. A bad row is counted and written to the rejects file; it stops nothing. Both methods that read
+ * throw `UserError` when no row is valid, and when the due time is past in some zone.
  */
+export interface ListReading {
+  /** Reads the beginning of the list, about a megabyte, and keeps it until `stage`. */
+  begin(): Promise<void>;
+  /** Reads the whole list into `staging`. To be called once. */
+  stage(staging: Staging): Promise<StagedList>;
+  /** Ends the reading. To be called whatever happened; again changes nothing. */
+  close(): Promise<void>;
+}
+
+/** Opens a list to be staged. Throws `UserError` when the file cannot be read as a list. */
+export async function openReading(io: Io, content: CompiledContent, options: ListOptions): Promise<ListReading> {
+  boundOldSpace();
+  const { isCareful = false } = options;
+  const recipients = await openList(io, options.file, options.recipients, isCareful);
+  const stager = new Stager(content, recipients, { ...options, cwd: io.cwd });
+  const breath = createBreath(io.signal);
+  const batches = batchesOf(io, recipients);
+  let staged: StagedList | null = null;
+  const readOn = async (): Promise<void> => {
+    const { done, value: rows } = await batches.next();
+    if (done) staged = await stager.finish();
+    else await stager.take(rows, breath);
+  };
+  return {
+    async begin() {
+      for (;;) {
+        if (staged !== null || stager.held >= MOST_HELD) return;
+        await readOn();
+      }
+    },
+    async stage(staging) {
+      await stager.into(staging);
+      for (;;) {
+        if (staged !== null) return staged;
+        await readOn();
+      }
+    },
+    async close() {
+      await batches.return(undefined);
+      await stager.close();
+    },
+  };
+}
+
+/** The beginning of a list that is kept in memory, in characters. */
+const MOST_HELD = 1_048_576;
+
+/** Reads the whole list into `staging`. Throws as `openReading` and `ListReading` do. */
 export async function stageRecipients(
   io: Io,
   staging: Staging,
   content: CompiledContent,
   options: ListOptions,
 ): Promise<StagedList> {
-  boundOldSpace();
-  const { isCareful = false } = options;
-  const recipients = await openList(io, options.file, options.recipients, isCareful);
-  const stager = new Stager(staging, content, recipients, { ...options, cwd: io.cwd });
-  const breath = createBreath(io.signal);
+  const reading = await openReading(io, content, options);
   try {
-    for await (const rows of batchesOf(io, recipients)) await stager.take(rows, breath);
-    return await stager.finish();
+    return await reading.stage(staging);
   } finally {
-    await stager.close();
+    await reading.close();
   }
 }
 
@@ -133,7 +176,10 @@ export async function* batchesOf({ signal }: Io, recipients: Recipients): AsyncG
 }
 
 class Stager {
-  readonly #staging: Staging;
+  /** Null: there is no place for the rows yet, so they are held. */
+  #staging: Staging | null = null;
+  #held: StagedRow[][] = [];
+  #heldCharacters = 0;
   readonly #recipients: Recipients;
   readonly #timing: Timing;
   readonly #zoneIndex: number;
@@ -149,13 +195,7 @@ class Stager {
   #notBefore = Number.POSITIVE_INFINITY;
   #sample: StagedList["sample"] = null;
 
-  constructor(
-    staging: Staging,
-    content: CompiledContent,
-    recipients: Recipients,
-    options: ListOptions & { cwd: string },
-  ) {
-    this.#staging = staging;
+  constructor(content: CompiledContent, recipients: Recipients, options: ListOptions & { cwd: string }) {
     this.#recipients = recipients;
     this.#timing = options.timing;
     this.#file = options.file;
@@ -182,7 +222,21 @@ class Stager {
       if (typeof result === "string") this.#reject(row, result);
       else staged.push(result);
     }
-    await this.#staging.add(staged);
+    if (this.#staging !== null) return this.#staging.add(staged);
+    this.#held.push(staged);
+    for (const { email, fields } of staged) this.#heldCharacters += email.length + fields.length;
+  }
+
+  /** How many characters are held. */
+  get held(): number {
+    return this.#heldCharacters;
+  }
+
+  /** From now on rows go into `staging`, and those first that are held. */
+  async into(staging: Staging): Promise<void> {
+    this.#staging = staging;
+    for (const rows of this.#held) await staging.add(rows);
+    this.#held = [];
   }
 
   #examine(row: Row): StagedRow | string {

@@ -21,6 +21,13 @@ export async function openStoreOf(opener: Opener, options: OpenOptions = {}): Pr
   return openWith(openStore, opener, options);
 }
 
+/** True when there is a store at `--db`. Throws as `openStoreOf` does when nobody can tell. */
+export async function hasStore(opener: Opener): Promise<boolean> {
+  const { storeExists } = await import("../store/open.ts");
+  const { io, globals } = opener;
+  return storeExists(globals.db, io.env, waiting(opener, {}));
+}
+
 /** The same, for what only a job file can do. `scratch` is not for it: it would create the file. */
 export async function openSqliteStoreOf(opener: Opener, options: OpenOptions = {}): Promise<SqliteStore> {
   const { openSqliteStore } = await import("../store/open.ts");

@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { createAccountWatch, createReserveWatch } from "./account-watch.ts";
 import { describeRehearsal, rehearsalOf, removeRehearsal, tellLeftAlone } from "./afresh.ts";
-import { type CampaignFlags, readCampaign, type StagedCampaign, stageCampaign } from "./campaign.ts";
+import { beginList, type CampaignFlags, readCampaign, type StagedCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { eachTopic } from "./each-topic.ts";
 import { createMailer } from "../deliver/mailer.ts";
@@ -20,7 +20,7 @@ import { EXIT, InterruptedError, StoppedError, UserError } from "../errors.ts";
 import { rehearsalName } from "./refused-topic.ts";
 import { shellWord } from "../shell.ts";
 import { localWhen } from "../time/local.ts";
-import { recoveredText } from "./open-store.ts";
+import { hasStore, recoveredText } from "./open-store.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { NO_MESSAGES, type Totals } from "../message.ts";
 import { notBegun, pauseHalt, unlessPaused } from "./paused.ts";
@@ -64,7 +64,8 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
   // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
   const ses = await openSes(context, flags);
-  await refuseNewFile(context, file, flags);
+  if (isUnasked(file, flags) && !(await hasStore(context))) throw needsYes();
+  const begun = await beginList(context, campaign, AT_ONCE);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
@@ -75,7 +76,7 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
   if (isNew && isUnasked(file, flags)) throw needsYes();
   const scope = { topic: campaign.topic, endpoint, maxLateMs } as const;
   const sending = { context, store, scope, flags, rehearsed, expiresInMs: campaign.expiresInMs, expired: 0 };
-  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false, endpoint });
+  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false, endpoint, begun });
   const asked = isAsked(context, file, flags);
   const forecast = asked || isUnasked(file, flags) ? await staged.forecast() : await cheapForecast(staged);
   if (isUnasked(file, flags) && (forecast?.added ?? 0) > 0) throw needsYes();
@@ -149,12 +150,6 @@ async function sendPlanned(sending: Sending, ses: Ses | null): Promise<number> {
 /** True when nobody can be asked about the list: it came on stdin, and without `--yes`. */
 function isUnasked(file: string, flags: Pick<SendFlags, "yes">): boolean {
   return file === "-" && !flags.yes;
-}
-
-/** Refuses a list on stdin before a store is made for it. */
-async function refuseNewFile({ globals, io }: Context, file: string, flags: SendFlags): Promise<void> {
-  const { storeExists } = await import("../store/open.ts");
-  if (isUnasked(file, flags) && !(await storeExists(globals.db, io.env, { signal: io.signal }))) throw needsYes();
 }
 
 function maxLateOf(flags: SendFlags): number | null {
