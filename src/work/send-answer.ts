@@ -116,7 +116,8 @@ async function reasonOf(
     const resume = totals.pending > 0 ? ": run the same command again to resume" : "";
     return `${result.reason ?? ""}${hint}. ${remain}${resume}.`;
   }
-  return null;
+  // It was over when it was stopped.
+  return result.reason === null ? null : sentence(result.reason);
 }
 
 /** Looks at no more topics than this, and names no more than three: a shop may have one for each order. */

@@ -277,7 +277,7 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
   };
   const ended = await runWith(sending, connection, troubled, onRecovered);
   ended.run.expired += sending.expired;
-  const result = await unlessPaused(context, store, scope.topic, ended);
+  const result = await unlessPaused(context, store, scope.topic, await unlessOver(store, scope, ended));
   // Closed now, so that the events of the rehearsal are in the figures.
   await connection?.sandbox?.close();
   await tidyUp(sending, result, onRecovered);
@@ -286,6 +286,17 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
   const ran = { ...facts, ...(connection && { perSecond: connection.perSecond }) };
   const code = await answerRun(context, scope, ran, result, late);
   return recovered > 0 && code === EXIT.done ? EXIT.partial : code;
+}
+
+/**
+ * The result of a run, given that what stopped it may have been its last messages: when they failed and nothing else waits, there is nothing
+ * to resume, and the run is over. The reason stays, because it says more than that some failed.
+ */
+async function unlessOver(store: Store, scope: Scope, result: SendResult): Promise<SendResult> {
+  const { outcome, run } = result;
+  if (outcome !== "halted" || run.failed + run.inDoubt === 0) return result;
+  const { due, late, nextDueInMs } = await store.outlook(scope);
+  return due + late === 0 && nextDueInMs === null ? { ...result, outcome: "finished", hint: null } : result;
 }
 
 /**

@@ -1,9 +1,13 @@
 /** An SES that nobody here wrote (aws-ses-v2-local) receives a campaign: what it has is compared mail by mail. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
+import { writeCampaign } from "../support/campaign.ts";
 import { type Json, run, workFolder } from "../support/run.ts";
 
 async function foreignSes(account: string): Promise<string> {
@@ -126,4 +130,35 @@ it("errors of an SES that names them differently stop the run instead of burning
   expect(result.json).toMatchObject({ outcome: "halted", totals: { sent: 0, failed: 0, pending: PEOPLE.length } });
   expect(result.stderr).toContain("the answer (HTTP 404) is not one of SES; check the endpoint");
   expect(((await (await fetch(`${url}/store`)).json()) as { emails: unknown[] }).emails).toEqual([]);
+});
+
+/** An SES that refuses every mail with an error that nobody knows. */
+async function teapot(): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume().on("end", () => {
+      const isAccount = request.method === "GET";
+      response.writeHead(isAccount ? 200 : 418, { "content-type": "application/json", "x-amzn-errortype": "Teapot" });
+      response.end(JSON.stringify(isAccount ? { SendQuota: { MaxSendRate: 100 } } : { message: "short and stout" }));
+    });
+  });
+  onTestFinished(() => void server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+it.each([
+  [9, 1, "finished", null],
+  [10, 1, "finished", expect.stringContaining("SES refused 10 messages in a row")],
+  [11, 3, "halted", expect.stringContaining("run the same command again")],
+])("%i people, all refused for an unknown reason: exit code %i", async (people, code, outcome, reason) => {
+  const folder = await workFolder();
+  await writeCampaign(folder, people);
+  const env = { AWS_ENDPOINT_URL_SESV2: await teapot() };
+  const result = await run(folder, ["send", "june.csv", "--json", "--concurrency", "1"], { env });
+  expect([result.code, result.json]).toMatchObject([code, { outcome, reason }]);
+  const failed = Math.min(people, 10);
+  expect(result.json.totals).toMatchObject({ failed, pending: people - failed });
+  expect(result.stderr.includes("SES refused 10 messages in a row: ")).toBe(people >= 10);
+  // Where nothing remains, nobody is told to resume.
+  expect(/to resume|remain/.test(result.stderr)).toBe(code === 3);
 });
