@@ -3,7 +3,8 @@
  *
  * The first call that does not reach SES, or many passing failures in a row, close the gate. From then on one message at a time is
  * tried, at growing intervals. The first answer opens the gate again; after `PATIENCE_MS` without one the run stops, resumable. Many
- * lost answers in a row, or many refusals that we do not know or that are not of SES, stop the run at once.
+ * lost answers in a row, or many refusals that we do not know or that are not of SES, stop the run at once. Until SES has answered
+ * anything at all, few refusals that are not of SES do: then no message of a list however short is failed by a wrong endpoint.
  */
 import type { Outcome } from "./outcome.ts";
 import type { Halt } from "./sender.ts";
@@ -14,6 +15,8 @@ const TRANSIENT_RUN = 50;
 /** Outcomes in a row that stop the run. */
 const IN_DOUBT_RUN = 50;
 const UNKNOWN_RUN = 10;
+/** Refusals in a row that are not of SES, when SES has answered nothing yet: one may be chance, and to wait longer mends nothing. */
+const UNPROVEN_RUN = 3;
 /** How long the gate stays closed before the run stops: a network may be gone for a minute or two. */
 const PATIENCE_MS = 180_000;
 /** The longest time between two failures that counts in full: more says that this process stood still, and tried nothing. */
@@ -30,6 +33,8 @@ export interface Breaker {
   admit(room: number, inFlight: number, now: number): number;
   /** True in an outage: a failure says nothing about its own message then. */
   isClosed(): boolean;
+  /** True: SES has answered, so the way to it is right, and what refuses a message on that way may mean this message. */
+  hasAnswered(): boolean;
   /** When the next message may be tried; null: any number may be tried now. */
   nextProbeAt(): number | null;
   /**
@@ -47,8 +52,9 @@ interface FailureRun {
   length: number;
 }
 
-/** Makes a breaker that has seen no outcome, so that everything may be tried. */
-export function createBreaker(): Breaker {
+/** Makes a breaker that has seen no outcome, so that everything may be tried. `hasAnswered`: SES has answered somebody before. */
+export function createBreaker(hasAnswered: () => boolean): Breaker {
+  let answered = false;
   let run: FailureRun = { kind: "", length: 0 };
   /** Null: the gate is open. */
   let closed: { by: string; ms: number; failedAt: number } | null = null;
@@ -75,6 +81,7 @@ export function createBreaker(): Breaker {
       const kind = kindOf(outcome);
       if (kind === null) return null;
       if (kind === "answered") {
+        answered = true;
         run = { kind: "", length: 0 };
         open(now);
         return null;
@@ -84,7 +91,7 @@ export function createBreaker(): Breaker {
       if (kind === "transient" && closed?.by === "unreachable") open(now);
       if (closed !== null || kind === "unreachable" || (kind === "transient" && run.length >= TRANSIENT_RUN))
         close(kind, now);
-      return haltOf(run, closed?.ms ?? 0, outcome);
+      return haltOf(run, { closedMs: closed?.ms ?? 0, hasAnswered: answered || hasAnswered() }, outcome);
     },
     admit(room, inFlight, now) {
       if (closed === null && heldUntil === null) return room;
@@ -92,6 +99,7 @@ export function createBreaker(): Breaker {
       return Math.min(room, Math.max(0, 1 - inFlight));
     },
     isClosed: () => closed !== null,
+    hasAnswered: () => answered || hasAnswered(),
     nextProbeAt: () => (closed === null ? heldUntil : heldUntil === null ? probeAt : Math.max(probeAt, heldUntil)),
     hold(at) {
       const isNew = heldUntil === null;
@@ -102,7 +110,11 @@ export function createBreaker(): Breaker {
 }
 
 /** Why so many outcomes of one kind in a row, or a gate closed for so long, stop the run; null: they do not. */
-function haltOf({ kind, length }: FailureRun, closedMs: number, outcome: Outcome): Halt | null {
+function haltOf(
+  { kind, length }: FailureRun,
+  { closedMs, hasAnswered }: { closedMs: number; hasAnswered: boolean },
+  outcome: Outcome,
+): Halt | null {
   const reason = "reason" in outcome ? outcome.reason : "";
   if (kind === "in_doubt" && length >= IN_DOUBT_RUN) {
     return {
@@ -116,9 +128,9 @@ function haltOf({ kind, length }: FailureRun, closedMs: number, outcome: Outcome
       hint: "correct the cause and run the same command again",
     };
   }
-  if (kind === "foreign" && length >= UNKNOWN_RUN) {
+  if (kind === "foreign" && length >= (hasAnswered ? UNKNOWN_RUN : UNPROVEN_RUN)) {
     return {
-      reason: `${length} messages in a row were refused: ${reason}`,
+      reason: `${length} calls in a row were refused: ${reason}`,
       hint: "check the endpoint, and what stands between here and SES (a proxy, a firewall, a login page)",
     };
   }

@@ -177,7 +177,7 @@ class Loop implements SendLoop {
     const { rate, io } = this.#options;
     // After a long sleep SES may have closed our connections. The event loop has to hear of it before they are used.
     await new Promise((resolve) => setImmediate(resolve));
-    this.#steering = this.#newSteering(this.#steering.kept());
+    this.#steering = this.#newSteering(this.#steering);
     if (io.signal.aborted) this.#interrupt();
     this.#attendedAt = io.clock.monotonic();
     this.#status.begin(departedOf(this.#run));
@@ -212,16 +212,18 @@ class Loop implements SendLoop {
   }
 
   /** `kept`: why bulk mail waits for quota since an earlier burst; null: it does not. */
-  #newSteering(kept: string | null): Steering {
+  #newSteering(before: Steering | null): Steering {
     const tell = (text: string) => this.#listener.onNotice(text.endsWith(".") ? text : `${text}.`);
     const { clock } = this.#options.io;
+    const hasAnswered = before?.hasAnswered() ?? false;
     return new Steering({
       limits: limitsOf(this.#options),
       clock,
       troubles: this.#troubles,
       run: this.#run,
       tell,
-      kept,
+      kept: before?.kept() ?? null,
+      hasAnswered: (): boolean => hasAnswered || (this.#options.hasAnswered?.() ?? false),
     });
   }
 

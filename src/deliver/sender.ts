@@ -39,6 +39,11 @@ interface CommonOptions {
    * after the calls in flight are answered. It may replace `scope.held`.
    */
   checkpoint: () => Promise<Halt | null>;
+  /**
+   * True: SES has answered a question, so what refuses a message on the way there may mean that message. Not set, or false: only the
+   * outcomes of calls tell.
+   */
+  hasAnswered?: () => boolean;
   /** What bulk mail leaves of the daily quota. Not set: nothing. */
   reserve?: ReserveWatch;
   /** `signal` ends the making of calls, and answers are awaited. `hardSignal` puts what is in flight in doubt. */

@@ -46,6 +46,8 @@ export interface SteeringOptions {
   tell: (text: string) => void;
   /** Why bulk mail was kept back for the reserve when the burst before ended; null: it was not. It was told already. */
   kept: string | null;
+  /** True: SES has answered before this burst. */
+  hasAnswered: () => boolean;
 }
 
 /** What one burst learns from its outcomes: whether it may go on, what is kept back, what is retried, and how it ended. */
@@ -57,7 +59,7 @@ export class Steering {
   readonly #troubles: Troubles;
   readonly #tell: (text: string) => void;
   readonly #startedAt: number;
-  readonly #breaker: Breaker = createBreaker();
+  readonly #breaker: Breaker;
   #stop: Stop | null = null;
   /** Why the breaker keeps messages back; meaningless while it does not. */
   #holdReason = "";
@@ -75,6 +77,7 @@ export class Steering {
     this.#troubles = given.troubles;
     this.#tell = given.tell;
     this.#kept = given.kept;
+    this.#breaker = createBreaker(given.hasAnswered);
     this.#startedAt = given.clock.monotonic();
   }
 
@@ -115,6 +118,11 @@ export class Steering {
   /** Why all messages but an occasional probe are kept back; null: none is. */
   hold(): string | null {
     return this.#breaker.nextProbeAt() === null ? null : this.#holdReason;
+  }
+
+  /** True: SES has answered, in this burst or before. */
+  hasAnswered(): boolean {
+    return this.#breaker.hasAnswered();
   }
 
   /** Why bulk mail is kept back for the reserve; null: it is not. */
@@ -183,7 +191,11 @@ export class Steering {
         // No call was made. It is due as before, because the breaker decides when the next one is tried.
         if (outcome.unreachable) return this.#putBack(id, outcome.reason);
         this.#run.attempts++;
-        return this.#tryAgain(claim, outcome.reason, isOutage && this.#breaker.isClosed());
+        return this.#tryAgain(
+          claim,
+          outcome.reason,
+          (isOutage && this.#breaker.isClosed()) || this.#isUnproven(outcome),
+        );
       case "throttled":
         this.#run.throttled++;
         return this.#putBack(id, outcome.reason);
@@ -196,6 +208,11 @@ export class Steering {
         this.stop("halted", outcome);
         return this.#putBack(id, outcome.reason);
     }
+  }
+
+  /** True: what refused the message may refuse every message, because nothing says yet that SES is behind it. */
+  #isUnproven({ isForeign }: Extract<Outcome, { kind: "transient" }>): boolean {
+    return isForeign === true && !this.#breaker.hasAnswered();
   }
 
   /** Counts a call whose answer is lost, and returns what to write about its message. `name`: a broker may have it under this name. */

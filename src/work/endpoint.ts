@@ -46,6 +46,8 @@ export interface SesConnection {
   endpoint: Endpoint;
   /** Null: it could not be read. */
   account: Account | null;
+  /** True: SES answered when it was asked for, if only that it may not be read. */
+  hasAnswered: boolean;
   /** When it was asked for (monotonic ms). */
   accountAskedAt: number;
   /** Recipients per second. */
@@ -125,14 +127,15 @@ export async function connect(
   const ses = opened ?? haltedBy(trouble, clientOf(options));
   if (opened === null) context.onExit(() => ses.close());
   const accountAskedAt = context.io.clock.monotonic();
-  const account = await readAccount(context, flags, ses);
+  const { account, hasAnswered } = await readAccount(context, flags, ses);
   const { perSecond, concurrency } = rateOf(account, flags);
   const limits = account ? `${account.perSecond} per second, ${account.quota ?? "unlimited"} in 24 hours` : "unknown";
   context.terminal.detail(
     `Region ${options.region ?? "of the AWS profile"}, account ${limits}; ${perSecond} per second, ${concurrency} calls in flight at most.`,
   );
   const endpoint = sandbox ? "sandbox" : "ses";
-  return { ses, sandbox, endpoint, account, accountAskedAt, perSecond, concurrency, halt: haltOf(account) };
+  const asked = { account, hasAnswered, accountAskedAt };
+  return { ses, sandbox, endpoint, ...asked, perSecond, concurrency, halt: haltOf(account) };
 }
 
 /** A mail that the outbox cannot take is not to be tried again and again: somebody has to make room first. */
@@ -169,12 +172,19 @@ function wireIn(env: Readonly<Record<string, string | undefined>>): "own" | "sdk
   throw new UserError(`SES_MAIL_WIRE expects own or sdk, got ${JSON.stringify(wire)}`, "remove it");
 }
 
-async function readAccount({ terminal }: Context, flags: EndpointFlags, ses: Ses): Promise<Account | null> {
+/** What only SES says, or what would stop the mail, too (no credentials): a proxy or a login page says none of it. */
+const OF_SES: ReadonlySet<string> = new Set(["halted", "quota"]);
+
+async function readAccount(
+  { terminal }: Context,
+  flags: EndpointFlags,
+  ses: Ses,
+): Promise<Pick<SesConnection, "account" | "hasAnswered">> {
   const answer = await ses.account(ACCOUNT_TIMEOUT_MS);
-  if ("perSecond" in answer) return answer;
+  if ("perSecond" in answer) return { account: answer, hasAnswered: true };
   const consequence = flags.rate === undefined ? `; using ${DEFAULT_PER_SECOND} per second (--rate changes it)` : "";
   terminal.warn(`The account's rate and quota could not be read (${answer.reason})${consequence}.`);
-  return null;
+  return { account: null, hasAnswered: OF_SES.has(answer.kind) };
 }
 
 /** The rate and concurrency of the options, else the account's rate (14 when unknown) and twice the rate, 2 to 500. */

@@ -379,6 +379,7 @@ async function runLoop(
     max: flags.max ?? null,
     onQuota: flags.onQuota,
     checkpoint: checkpointOf(context, store, scope, flags),
+    hasAnswered: () => connection.hasAnswered,
     ...(flags.reserve !== undefined && { reserve: reserveOf(context, connection, flags.reserve) }),
     io,
   });

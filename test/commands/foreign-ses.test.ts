@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { writeCampaign } from "../support/campaign.ts";
-import { type Json, run, workFolder } from "../support/run.ts";
+import { type Json, run, until, workFolder } from "../support/run.ts";
 
 async function foreignSes(account: string): Promise<string> {
   const cli = createRequire(import.meta.url).resolve("aws-ses-v2-local/dist/cli.js");
@@ -131,6 +131,31 @@ it("errors of an SES that names them differently stop the run instead of burning
   expect(result.stderr).toContain("the answer (HTTP 404) is not one of SES; check the endpoint");
   expect(((await (await fetch(`${url}/store`)).json()) as { emails: unknown[] }).emails).toEqual([]);
 });
+
+it.each([1, 3])(
+  "a wrong path costs a list of %i no attempt, and the right one sends it",
+  async (people) => {
+    const folder = await workFolder();
+    const rows = PEOPLE.slice(-people).map(({ email, name }, index) => `${email},${name},basic,${index}`);
+    await writeFile(join(folder, "june.csv"), `email,name,plan,id\n${rows.join("\n")}\n`);
+    await writeFile(join(folder, "june.html"), HTML);
+    await writeFile(join(folder, "terms.txt"), "The terms.\n");
+    const url = await foreignSes(JSON.stringify(ACCOUNT));
+    const send = (endpoint: string) =>
+      run(folder, ["send", "june.csv", "--json"], { env: { AWS_ENDPOINT_URL_SESV2: endpoint } });
+    const wrong = await send(`${url}/elsewhere`);
+    expect([wrong.code, wrong.json]).toMatchObject([3, { outcome: "halted", totals: { failed: 0, pending: people } }]);
+    expect(wrong.stderr).toContain("3 calls in a row were refused: the answer (HTTP 404) is not one of SES");
+    const state = (await run(folder, ["export", "june", "--json"])).json.messages.map((each: Json) => each.attempts);
+    expect(state).toEqual(Array.from({ length: people }, () => 0));
+    // What was put back is due in some seconds.
+    await until(async () => {
+      await send(url);
+      return (await run(folder, ["stats", "june", "--json"])).json.sent === people;
+    }, "everybody got the mail");
+  },
+  60_000,
+);
 
 /** An SES that refuses every mail with an error that nobody knows. */
 async function teapot(): Promise<string> {

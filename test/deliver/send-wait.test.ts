@@ -60,6 +60,28 @@ function setUp(count: number, options: Partial<WaitingOptions> = {}, listens: Pa
 }
 
 describe("a sender that never ends", () => {
+  it("fails nobody for what a wrong endpoint refuses, says so, and sends when it is right", async () => {
+    const { source, clock, sender, calls, halts, answers, play } = setUp(2);
+    answers(() => ({ kind: "transient", reason: "not one of SES", unreachable: false, isForeign: true }));
+    await play(async () => {
+      await clock.sleep(600_000);
+      expect(source.count("pending")).toBe(2);
+      expect(sender.status()).toMatchObject({ state: "halted", reason: expect.stringContaining("not one of SES") });
+      expect(halts).toHaveLength(1);
+      // Some calls each half minute.
+      expect(calls.length).toBeLessThan(100);
+      answers(() => SENT);
+      await clock.sleep(40_000);
+      expect(source.count("sent")).toBe(2);
+      expect(halts.at(-1)).toBeNull();
+      // From now on such a refusal is about its message.
+      answers(() => ({ kind: "transient", reason: "not one of SES", unreachable: false, isForeign: true }));
+      source.add();
+      await clock.sleep(60_000);
+      expect(source.count("failed")).toBe(1);
+    });
+  });
+
   it("sends what is there, and what another process puts in later", async () => {
     const { source, clock, play } = setUp(3);
     await play(async () => {

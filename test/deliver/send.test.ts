@@ -380,10 +380,42 @@ describe("when not this message fails but everything", () => {
   });
 
   it("a refusal of something that is not SES, ten times in a row: stops, and nobody is failed", async () => {
-    const { source, run } = scene(100, () => FOREIGN, { concurrency: 1 });
-    const reason = "10 messages in a row were refused: the answer (HTTP 404) is not one of SES";
+    const { source, run } = scene(100, () => FOREIGN, { concurrency: 1, hasAnswered: () => true });
+    const reason = "10 calls in a row were refused: the answer (HTTP 404) is not one of SES";
     expect(await run()).toMatchObject({ outcome: "halted", reason, hint: expect.stringContaining("endpoint") });
     expect(source.count("pending")).toBe(100);
+  });
+
+  it.each([1, 2, 3, 9, 100])("the same of all %i, when SES has answered nothing: stops after three", async (count) => {
+    const { source, run, calls } = scene(count, () => FOREIGN, { concurrency: 1 });
+    const reason = "3 calls in a row were refused: the answer (HTTP 404) is not one of SES";
+    expect(await run()).toMatchObject({ outcome: "halted", reason, run: { failed: 0, attempts: 3 } });
+    expect(source.count("pending")).toBe(count);
+    expect([...source.messages.values()].every(({ attempts }) => attempts === 0)).toBe(true);
+    expect(calls).toHaveLength(3);
+  });
+
+  it.each([1, 5])(
+    "one message that is refused that way among others is failed for itself (%i at once)",
+    async (concurrency) => {
+      const { run, calls } = scene(4, ({ id }) => (id === 1 ? FOREIGN : SENT), { concurrency });
+      expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 3, failed: 1 } });
+      // The first call came before SES had answered.
+      expect(calls.filter(({ id }) => id === 1)).toHaveLength(4);
+    },
+  );
+
+  it("one message alone that is refused that way is failed when SES has told of the account", async () => {
+    const { run, calls } = scene(1, () => FOREIGN, { hasAnswered: () => true });
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 0, failed: 1 } });
+    expect(calls).toHaveLength(3);
+  });
+
+  it("a refusal of SES is an answer, too", async () => {
+    const { run } = scene(9, ({ id }) => (id === 1 ? REJECTED : FOREIGN), { concurrency: 1 });
+    expect(await run()).toMatchObject({ run: { failed: expect.any(Number) } });
+    const { reason } = await scene(30, ({ id }) => (id === 1 ? REJECTED : FOREIGN), { concurrency: 1 }).run();
+    expect(reason).toContain("10 calls in a row");
   });
 
   it("the same now and then is about those messages, and they are tried as often as any", async () => {

@@ -62,6 +62,7 @@ export async function prepareSending(context: Context, parts: SendingParts): Pro
     whenDrained: "wait",
     maxAttempts: flags.maxAttempts,
     checkpoint: holdBadTopics(store, scope, limits, tell),
+    hasAnswered: way.hasAnswered,
     ...(flags.reserve !== undefined && { reserve: createReserveWatch(flags.reserve, account, tell) }),
     io: context.io,
   });
@@ -71,17 +72,21 @@ export async function prepareSending(context: Context, parts: SendingParts): Pro
 /** Where mail goes. */
 interface Way extends Pick<Sending, "account" | "sandbox"> {
   service: MailService;
+  /** True: SES has answered a question about the account. */
+  hasAnswered: () => boolean;
 }
 
 async function wayToSes(context: Context, { ses, rehearsing, flags }: SendingParts, sent: () => number): Promise<Way> {
   const connection = await connect(context, flags, { ses, ...rehearsing });
   const account = createAccountWatch(connection, sent, context.io.clock);
-  return { service: connection.ses, sandbox: connection.sandbox, account };
+  const hasAnswered = () => connection.hasAnswered || account.latest() !== null;
+  return { service: connection.ses, sandbox: connection.sandbox, account, hasAnswered };
 }
 
 /** Who hands mail over to others knows nothing of the account that they send with. */
-const NO_SES: Pick<Way, "account" | "sandbox"> = {
+const NO_SES: Omit<Way, "service"> = {
   sandbox: null,
+  hasAnswered: () => false,
   account: { latest: () => null, now: () => null, ageMs: () => Infinity, refresh: async () => undefined },
 };
 
