@@ -81,7 +81,7 @@ export interface ListForecast {
 /** A topic and its counts. */
 export interface TopicRow extends Totals, EventCounts {
   topic: string;
-  /** When it is due; null: at once. */
+  /** When the earliest of its mail that waits is due; null: at once. Of a topic in which nothing waits, when it was due. */
   notBefore: number | null;
   /** Null: it is not cancelled. */
   cancelledAt: number | null;

@@ -3,6 +3,7 @@ import { STATES, type Totals } from "../../message.ts";
 import { readCursor } from "../cursor.ts";
 import type { TopicFilter, TopicRow } from "../rows.ts";
 import { EVENT_COUNTERS } from "../rules/event-counters.ts";
+import { shownTimeSql } from "../rules/topic-time.ts";
 import type { Topics } from "../store.ts";
 import { nameForms } from "../topic-name.ts";
 import { TOPIC } from "./admitting.ts";
@@ -10,6 +11,7 @@ import { type Job, read } from "./connection.ts";
 import type { Tx } from "./transaction.ts";
 import { storable } from "./storable.ts";
 import { isStorable, topicIdOf } from "./topic-ids.ts";
+import { firstAtOnce, TIMED } from "./waiting-index.ts";
 
 type TopicReader = Pick<
   Topics,
@@ -18,8 +20,20 @@ type TopicReader = Pick<
 
 const TOTAL = STATES.map((state) => `c.${state}`).join(" + ");
 
+/** A scalar and no `exists`, which may be answered from a table of all that waits. */
+const SHOWN_TIME = shownTimeSql(
+  { pending: "c.pending", notBefore: "t.not_before", now: "$1::bigint" },
+  {
+    hasTimed: `(select 1 from sm.message m where ${TIMED} and m.topic_id = t.id limit 1) is not null`,
+    hasAtOnce: `(select 1 from generate_series(1, 10) p (priority) cross join lateral (${firstAtOnce("p.priority", "t.id")}) m limit 1) is not null`,
+    firstTimed: `select min(m.not_before) as first from generate_series(1, 10) p (priority) cross join lateral (
+      select m.not_before from sm.message m where ${TIMED} and m.topic_id = t.id and m.priority = p.priority
+      order by m.not_before limit 1) m`,
+  },
+);
+
 /** The columns of a `TopicRow`. $1 is the time now. */
-const ROW = `t.name as topic, t.not_before as "notBefore", t.cancelled_at as "cancelledAt", t.endpoint,
+const ROW = `t.name as topic, ${SHOWN_TIME} as "notBefore", t.cancelled_at as "cancelledAt", t.endpoint,
   case when t.paused_until is null or t.paused_until > $1 then t.paused_at end as "pausedAt",
   case when t.paused_until > $1 then t.paused_until end as "pausedUntil",
   t.moving_at as "movingAt", t.called_at as "calledAt", t.afresh_at as "afreshAt", t.pruned_at as "prunedAt",

@@ -12,7 +12,8 @@ export type Where = "all" | { name: `$${number}` };
 
 /** SQL of messages `m` that go at once, and of those that do not. */
 const AT_ONCE = "m.state = 'pending' and m.not_before = 0";
-const TIMED = "m.state = 'pending' and m.not_before <> 0";
+/** The condition of the indexes of what has a time or has to wait, about message `m`. */
+export const TIMED = "m.state = 'pending' and m.not_before <> 0";
 
 /** What is read of a message. */
 const COLUMNS =
@@ -140,8 +141,8 @@ const priorityOfOne = (name: string, below: string): string => `(
     select m.not_before from sm.message m where ${TIMED} and m.priority = p.priority and m.topic_id = t.id
     order by m.not_before limit 1)) is not null)`;
 
-/** A query of 0 when a topic has messages of a priority that go at once. */
-const firstAtOnce = (priority: string, topic: string): string =>
+/** A query of 0 when a topic has messages of a priority that go at once; both are SQL expressions. */
+export const firstAtOnce = (priority: string, topic: string): string =>
   `select 0::bigint as not_before from sm.message m
    where ${AT_ONCE} and m.priority = ${priority} and ${only("m.topic_id", topic)} order by m.topic_id, m.id limit 1`;
 

@@ -2,6 +2,7 @@
 import { STATES, type Totals } from "../../message.ts";
 import type { TopicRow } from "../rows.ts";
 import { EVENT_COUNTERS } from "../rules/event-counters.ts";
+import { shownTimeSql } from "../rules/topic-time.ts";
 import type { Topics } from "../store.ts";
 import type { Job } from "./connection.ts";
 import { topicIdOf } from "./topic-ids.ts";
@@ -12,6 +13,20 @@ type TopicReader = Pick<
   "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "paused" | "moving" | "topic" | "columns"
 >;
 const TOTAL = STATES.join(" + ");
+
+/** The priorities, as rows. Of each the first message is found by a seek; a minimum over all would read every index entry. */
+const EACH_PRIORITY = "json_each('[1,2,3,4,5,6,7,8,9,10]') p";
+const TIMED =
+  "from message indexed by message_timed_topic where state = 'pending' and not_before <> 0 and topic_id = topic.id";
+const SHOWN_TIME = shownTimeSql(
+  { pending: "pending", notBefore: "topic.not_before", now: "@now" },
+  {
+    hasTimed: `exists (select 1 ${TIMED})`,
+    hasAtOnce: `exists (select 1 from ${EACH_PRIORITY} cross join message indexed by message_at_once
+      where state = 'pending' and not_before = 0 and priority = p.value and topic_id = topic.id)`,
+    firstTimed: `select min((select not_before ${TIMED} and priority = p.value order by not_before limit 1)) as first from ${EACH_PRIORITY}`,
+  },
+);
 
 /** A row of the table `topic`, in which yes and no are 1 and 0. */
 type TopicRecord = Omit<TopicRow, "tracksOpens" | "tracksClicks"> & { tracksOpens: 0 | 1; tracksClicks: 0 | 1 };
@@ -28,7 +43,7 @@ function topicOf(record: TopicRecord): TopicRow {
 export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): TopicReader {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
   const all = db.prepare<[], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from tally`);
-  const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
+  const topicRow = `select name as topic, ${SHOWN_TIME} as notBefore, cancelled_at as cancelledAt, endpoint,
     case when paused_until is null or paused_until > @now then paused_at end as pausedAt,
     case when paused_until > @now then paused_until end as pausedUntil,
     moving_at as movingAt, called_at as calledAt, afresh_at as afreshAt, pruned_at as prunedAt,

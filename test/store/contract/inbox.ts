@@ -431,6 +431,26 @@ function storing(prepare: Prepare): void {
     expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["a@x.example", "c@x.example"]);
   });
 
+  it.each([1, 5, 10])(
+    "a topic whose mail of priority %i at once has left is due with the rest of any priority",
+    async (priority) => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      const at = clock.now();
+      await accept(store, [
+        message(["now@x.example"], { topic: "plan", notBefore: 0, priority }),
+        ...[1, 5, 10].map((each) =>
+          message([`p${each}@x.example`], { topic: "plan", notBefore: at + 5_000 + each, priority: each }),
+        ),
+      ]);
+      expect((await store.topic("plan"))?.notBefore).toBeNull();
+      const { claims } = await turn(store, 9);
+      expect(claims.map(({ email }) => email)).toEqual(["now@x.example"]);
+      await settle(store, ...claims.map((claim) => sent(claim)));
+      expect((await store.topic("plan"))?.notBefore).toBe(at + 5_001);
+    },
+  );
+
   it("a topic is due with the earliest of what waits, whatever is posted to it", async () => {
     const { open, clock } = await prepare();
     const store = await open();

@@ -9,6 +9,7 @@ import {
   inDoubt,
   ingest,
   messagesOf,
+  putBackFor,
   refusalOf,
   sendAll,
   sent,
@@ -328,6 +329,38 @@ export function lists(prepare: Prepare): void {
       expect(await dueIn(), "of somebody who is suppressed").toBeNull();
       await add("kim@x.example", 20_000);
       expect(await dueIn(), "when nothing waits for the old time").toBe(20_000);
+    });
+
+    it("a topic of which the earliest mail has left is due with the rest", async () => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      const at = clock.now();
+      const rows = [0, 5_000, 9_000].map((after, n) => ({ ...row(`p${n}@x.example`), notBefore: after && at + after }));
+      await addList(store, rows, { notBefore: null });
+      await ingest(store, ["z@x.example"], { topic: "other", notBefore: at + 1_000 });
+      const dueIn = async () => {
+        const page = await store.topicPage({ order: "newest first", after: null, limit: 9, only: { waits: true } });
+        const times = [await store.topic("june"), ...(await store.topics()), ...page.rows]
+          .filter((found) => found?.topic === "june")
+          .map((found) => (found?.notBefore == null ? null : found.notBefore - at));
+        expect(new Set(times).size, "the same everywhere").toBe(1);
+        return times[0];
+      };
+      expect(await dueIn()).toBeNull();
+      const { claims } = await turn(store, 9);
+      await settle(store, ...claims.map((claim) => putBackFor(claim, 2_000)));
+      expect(await dueIn(), "while one of them is to be tried again").toBeNull();
+      clock.pass(2_000);
+      await sendAll(store);
+      expect(await dueIn()).toBe(5_000);
+      await store.reschedule("june", { notBefore: at + 7_000, times: null });
+      expect(await dueIn(), "of a new time").toBe(7_000);
+      clock.pass(5_000);
+      expect(await dueIn(), "that has come").toBe(7_000);
+      await addList(store, [{ ...row("q@x.example"), notBefore: at + 20_000 }], { notBefore: at + 20_000 });
+      expect(await dueIn(), "of what is due now").toBe(7_000);
+      await sendAll(store);
+      expect(await dueIn(), "of the rest").toBe(20_000);
     });
 
     it("a new content is for what was not sent: what may have arrived keeps the one it was sent with", async () => {
