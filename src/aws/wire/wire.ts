@@ -41,7 +41,7 @@ export class OwnWire {
   readonly #answers: AnswerReader;
   readonly #bodies: BodyWriter;
   readonly #server: Server;
-  readonly #way: Pick<Message, "method" | "path">;
+  readonly #path: string;
   readonly #correctsClock: boolean;
   readonly #signer: Signer;
   #keys: (Keys & { expiration?: Date | undefined }) | null = null;
@@ -55,7 +55,7 @@ export class OwnWire {
     this.#bodies = bodies;
     const { protocol, hostname, port, path, correctsClock } = target;
     this.#server = { protocol, hostname, ...(port !== undefined && { port }) };
-    this.#way = { method: "POST", path };
+    this.#path = path;
     this.#correctsClock = correctsClock;
     this.#signer = new Signer(target);
   }
@@ -74,7 +74,9 @@ export class OwnWire {
     deadline.throwIfOver();
     const signedMs = this.#correctsClock ? this.#client.config.systemClockOffset : 0;
     const sign = (body: Buffer): Message => {
-      return { ...this.#way, headers: this.#signer.headers(body, keys, Date.now() + signedMs), body };
+      const headers = this.#signer.headers(body, keys, Date.now() + signedMs);
+      // Nothing is spread here: V8 makes an object with more than what is spread in the old space, and takes a microsecond for it.
+      return { method: "POST", path: this.#path, headers, body };
     };
     const exchange = this.#handler.exchange(this.#server, new Carried(letter, departing, this.#bodies, sign));
     deadline.watch(exchange.cancel);
