@@ -7,7 +7,10 @@ import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 let bounded = false;
 
-/** Makes V8 collect the old space when it has grown by half. Call it once, early. */
+/**
+ * Makes V8 collect the old space when it has grown by half, or by 16 MB when that is more. Call it early: it holds from the next full
+ * collection on, and one that came before lets the old space grow to four times what is alive until then.
+ */
 export function boundOldSpace(): void {
   setFlagsFromString("--heap-growing-percent=50");
 }

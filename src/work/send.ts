@@ -59,6 +59,8 @@ interface Sending {
  * `UserError`, and adds nothing to the job file, when content or list cannot be used or the answer is no.
  */
 export async function sendCampaign(context: Context, file: string, flags: Flags): Promise<number> {
+  // Before anything large is loaded.
+  boundOldSpace();
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const maxLateMs = maxLateOf(flags);
   // A bad SES_MAIL_SECRET must be an error before anything is changed.
@@ -108,6 +110,8 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
  * topic, and when the answer is no.
  */
 export async function sendDue(context: Context, flags: Flags): Promise<number> {
+  // Before anything large is loaded.
+  boundOldSpace();
   const maxLateMs = maxLateOf(flags);
   // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
@@ -367,7 +371,6 @@ async function runLoop(
   const { due } = await store.outlook(scope);
   const progress = terminal.progress(Math.min(due, flags.max ?? due), "sent");
   const speed = createSpeedometer();
-  boundOldSpace();
   const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock), {
     isRehearsal: scope.endpoint === "sandbox",
   });

@@ -1,7 +1,7 @@
 /** The `serve` command at work. It bounds memory before it loads `gateway/run.ts`, so it cannot be in that file. */
 import type { Context } from "./context.ts";
 import type { ServeFlags } from "./gateway/settings.ts";
-import { boundYoungSpace } from "../memory.ts";
+import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 
 /**
  * `serve`: runs the gateway until a signal. Resolves to the exit code when everything in flight is answered and written.
@@ -10,6 +10,7 @@ import { boundYoungSpace } from "../memory.ts";
 export async function serve(context: Context, flags: ServeFlags): Promise<number> {
   // Loading the gateway's libraries would blow the young space up, and V8 never gives it back.
   boundYoungSpace(1);
+  boundOldSpace();
   const { runGateway } = await import("./gateway/run.ts");
   return runGateway(context, flags);
 }

@@ -1,7 +1,7 @@
 /** The `work` command at work. It bounds memory before it loads `gateway/worker.ts`, so it cannot be in that file. */
 import type { Context } from "./context.ts";
 import type { WorkFlags } from "./gateway/worker.ts";
-import { boundYoungSpace } from "../memory.ts";
+import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 
 /**
  * `work`: sends what falls due until a signal. Resolves to the exit code when everything in flight is answered and written. Throws
@@ -10,6 +10,7 @@ import { boundYoungSpace } from "../memory.ts";
 export async function work(context: Context, flags: WorkFlags): Promise<number> {
   // As for `serve`.
   boundYoungSpace(1);
+  boundOldSpace();
   const { runWorker } = await import("./gateway/worker.ts");
   return runWorker(context, flags);
 }

@@ -4,7 +4,6 @@ import type { Ses } from "../../aws/ses.ts";
 import { createMailer, type MailService } from "../../deliver/mailer.ts";
 import { createSendLoop } from "../../deliver/send.ts";
 import type { SendLoop } from "../../deliver/sender.ts";
-import { boundOldSpace } from "../../memory.ts";
 import type { Endpoint } from "../../store/rows.ts";
 import type { Store } from "../../store/store.ts";
 import { parseDuration } from "../../time/duration.ts";
@@ -51,7 +50,6 @@ export async function prepareSending(context: Context, parts: SendingParts): Pro
   const way = outlet === null ? await wayToSes(context, parts, sent) : { ...NO_SES, service: outlet };
   const { account } = way;
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
-  boundOldSpace();
   const mailer = createMailer(store, way.service, async () => links, {
     whenFolderIsGone: "fail",
     isRehearsal: way.sandbox !== null,
