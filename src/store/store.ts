@@ -456,6 +456,8 @@ export interface Waiting {
 export interface OpenOptions extends Partial<Waiting> {
   /** True: only questions will be asked, so it must also open where nothing can be written. */
   toRead?: boolean;
+  /** True: what is read is mostly next to what was read before, so the store keeps less of it in memory. */
+  readsInOrder?: boolean;
 }
 
 /**

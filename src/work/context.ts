@@ -23,6 +23,8 @@ export interface OpenOptions {
   ifMissing?: "create" | "refuse" | "scratch";
   /** True: the command only asks questions, so a file must also open where nothing can be written, as on a full disk. */
   toRead?: boolean;
+  /** True: the command goes through messages in their order, and needs no large cache of a job file. */
+  readsInOrder?: boolean;
   /** Gets a line when another process holds the store and we wait; default: a warning on stderr. */
   tell?: (text: string) => void;
   /** Gets the number of messages that a dead process left in doubt; default: a warning on stderr. */

@@ -40,13 +40,19 @@ async function openWith<Kind extends Store>(
   options: OpenOptions,
 ): Promise<Opened<Kind>> {
   const { io, terminal, globals } = opener;
-  const { ifMissing = "create", toRead = false, tell = (text) => terminal.warn(text), onRecovered } = options;
+  const {
+    ifMissing = "create",
+    toRead = false,
+    readsInOrder = false,
+    tell = (text) => terminal.warn(text),
+    onRecovered,
+  } = options;
   if (ifMissing === "refuse") {
     const { requireStore } = await import("../store/open.ts");
     await requireStore(globals.db, io.env, waiting(opener, options));
   }
   if (ifMissing === "create") await hintAtOtherPlace(io, terminal, globals.db);
-  const store = await open(globals.db, io.clock, { toRead, ...waiting(opener, options), env: io.env });
+  const store = await open(globals.db, io.clock, { toRead, readsInOrder, ...waiting(opener, options), env: io.env });
   if (store.elsewhere !== null) tell(`Note: ${store.elsewhere}`);
   if (store.recovered > 0) (onRecovered ?? ((count: number) => tell(recoveredText(count))))(store.recovered);
   return store;

@@ -68,7 +68,7 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
   const ses = await openSes(context, flags);
   if (isUnasked(file, flags) && !(await hasStore(context))) throw needsYes();
   const begun = await beginList(context, campaign, AT_ONCE);
-  const store = await context.openStore();
+  const store = await context.openStore({ readsInOrder: true });
   campaign.topic = await storedTopic(store, campaign.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   const isNew = (await store.topic(campaign.topic)) === null;
@@ -121,7 +121,7 @@ export async function sendDue(context: Context, flags: Flags): Promise<number> {
     recovered = count;
     context.terminal.warn(recoveredText(count));
   };
-  const store = await context.openStore({ ifMissing: "refuse", onRecovered });
+  const store = await context.openStore({ ifMissing: "refuse", readsInOrder: true, onRecovered });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   const rehearsed = topic === null ? null : await rehearsalOf(context, store, topic, endpoint);

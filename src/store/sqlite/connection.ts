@@ -129,6 +129,11 @@ function configure(db: Connection): void {
   db.pragma("journal_size_limit = 67108864");
 }
 
+/** For who reads in the order of the file: this half of the cache has all of its hot pages, and 4 MB of memory stay free. */
+export function keepLess(db: Connection): void {
+  db.pragma(`cache_size = -${CACHE_KIB / 2}`);
+}
+
 function checkPath(path: string): void {
   const folder = dirname(path);
   if (!existsSync(folder)) {

@@ -2,7 +2,16 @@
 import type { Clock } from "../../time/clock.ts";
 import type { Opened, OpenOptions, Store } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
-import { createPing, createSchema, type Job, NO_WAITING, openPlace, outgrown, prepareImage } from "./connection.ts";
+import {
+  createPing,
+  createSchema,
+  type Job,
+  keepLess,
+  NO_WAITING,
+  openPlace,
+  outgrown,
+  prepareImage,
+} from "./connection.ts";
 import { type Connection, Database } from "./driver.ts";
 import { atTheEdge } from "../edge.ts";
 import { fileOf, openImage } from "./image.ts";
@@ -34,12 +43,13 @@ export interface SqliteStore extends Store {
 export async function openStore(
   path: string,
   clock: Clock,
-  { toRead = false, ...waiting }: OpenOptions = {},
+  { toRead = false, readsInOrder = false, ...waiting }: OpenOptions = {},
 ): Promise<Opened<SqliteStore>> {
   const patience = { ...NO_WAITING, ...waiting };
   try {
     try {
       const opened = await openPlace(path, clock, patience);
+      if (readsInOrder) keepLess(opened.db);
       return await assemble({ ...opened, clock, isImage: false, waiting: patience }, toRead);
     } catch (error) {
       if (!toRead || !isUnwritable(error, path)) throw error;

@@ -5,7 +5,7 @@ import { Database } from "../../../src/store/sqlite/driver.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../../src/time/clock.ts";
 import { UserError } from "../../../src/errors.ts";
-import { openConnection } from "../../../src/store/sqlite/connection.ts";
+import { keepLess, openConnection } from "../../../src/store/sqlite/connection.ts";
 import { requireStore } from "../../../src/store/open.ts";
 import { openScratchStore, openStore } from "../../../src/store/sqlite/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -108,6 +108,14 @@ describe("the file", () => {
   it("is committed with synchronous = FULL: a power cut may not forget a claim", async () => {
     const db = await openConnection(join(await workFolder(), "job.db"), systemClock);
     expect(db.pragma("synchronous", { simple: true })).toBe(2);
+    db.close();
+  });
+
+  it("keeps half as many pages for who reads in order", async () => {
+    const db = await openConnection(join(await workFolder(), "job.db"), systemClock);
+    const usual = Number(db.pragma("cache_size", { simple: true }));
+    keepLess(db);
+    expect(db.pragma("cache_size", { simple: true })).toBe(usual / 2);
     db.close();
   });
 
