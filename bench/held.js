@@ -30,11 +30,12 @@ function sendLongAgo(path) {
   db.close();
 }
 
-export async function run([count = "1000000", only = "import,again,schedule,cancel,retry,contents,prune"]) {
+export async function run([count = "1000000", only = "import,again,schedule,cancel,retry,contents,prune,half"]) {
   const wanted = new Set(only.split(","));
   await scratch(async (folder) => {
     const db = `${folder}/job.db`;
     const csv = await writeCampaign(folder, Number(count));
+    const half = await writeCampaign(folder, Math.floor(Number(count) / 2), { name: "half" });
     const about = ["--db", db, "--json"];
     // Makes the file.
     await cli(["suppress", "add", "somebody@example.com", ...about]);
@@ -46,6 +47,8 @@ export async function run([count = "1000000", only = "import,again,schedule,canc
       retry: ["retry", "campaign", "--state", "cancelled", "--yes", ...about],
       contents: ["forget", "nobody@example.com", "--yes", ...about],
       prune: ["prune", "--older", "90d", "--yes", ...about],
+      // A list of which half is new.
+      half: ["import", csv, "--topic", "half", ...about],
     };
     // How long the small writes take by themselves, with all else that the machine does.
     const alone = await beside(db, () => sleep(ALONE_MS, {}));
@@ -54,6 +57,7 @@ export async function run([count = "1000000", only = "import,again,schedule,canc
       if (!wanted.has(name) && name !== "import") continue;
       if (name === "contents") plantContents(db, Number(count));
       if (name === "prune") sendLongAgo(db);
+      if (name === "half") await cli(["import", half, "--topic", "half", ...about]);
       const { code, stderr, longestMs, peakMb, seconds, cpuSeconds } = await beside(db, () => cli(args));
       if (code !== 0) throw new Error(`${name} ended with ${code}: ${stderr}`);
       console.log(

@@ -75,8 +75,8 @@ export interface Staging {
    */
   forecast(topic: string, mail?: ForecastMail): Promise<ListForecast>;
   /**
-   * Adds the staged rows in one transaction. To be called once. Rejects with TopicRefusedError, and changes nothing, when the
-   * topic may not take the list.
+   * Adds the staged rows, as a whole or not at all. To be called once. Rejects with TopicRefusedError, and changes nothing, when the
+   * topic may not take the list. Resolves when all of it is there; of many rows for a topic that exists, some are seen, and claimed, before.
    */
   commit(target: ListTarget): Promise<ListCounts>;
   /** Forgets the staged rows. May be called again, and after `commit`. */

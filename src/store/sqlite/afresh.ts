@@ -14,6 +14,7 @@ import type { Rehearsal, Sender } from "../rows.ts";
 import type { Topics } from "../store.ts";
 import { ADMITTING, IS_VARIANT } from "./list-topics.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
+import { finishJoining } from "./joining.ts";
 import { finishMove } from "./reschedule.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { ANY_FORGOTTEN, concernsSql, forgottenSql, mailWith, suppressedSql } from "./suppressed.ts";
@@ -65,6 +66,7 @@ export function createAfresh(
       if (closed === null) return null;
       // Whoever finished it later would undo the time that is given here.
       await finishMove(job, topicId, signal);
+      await finishJoining(job, topicId, signal);
       const { rehearsal, since } = closed;
       // What is added later is new, and has nothing to be removed.
       const walk = createRangeWalk(db, [topicId], STATES);

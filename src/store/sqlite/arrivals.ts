@@ -1,6 +1,7 @@
 /**
- * Long lists on their way into new topics (`arriving` in schema.ts). A process that puts one in renews its row with each part. When it is
- * dead, or something went wrong, what is there of the list is removed, in parts as well.
+ * Long lists on their way into topics (`arriving` in schema.ts). A process that puts one in renews its row with each part. When it is
+ * dead, or something went wrong, what is there of the list is removed, in parts as well. One that joins a topic is in, and is not removed
+ * (./joining.ts).
  */
 import type { Endpoint } from "../rows.ts";
 import { type State, STATES } from "../../message.ts";
@@ -33,6 +34,8 @@ export interface Arrivals {
   goesOn(arrival: Arrival): boolean;
   /** Deletes the row, when the topic is there. Its ids that no message has stay free: ids that only grow say which message came later. */
   end(arrival: Arrival): void;
+  /** Notes that the list is in: from now on it joins this topic, and goes where that goes. */
+  join(arrival: Arrival, topicId: number): void;
   /** What has arrived. */
   counts(arrival: Arrival): Arrived;
 }
@@ -53,6 +56,10 @@ export function createArrivals({ db, clock }: Pick<Job, "db" | "clock">): Arriva
     `update arriving set renewed_mono = @renewed_mono, lease_until = @lease_until
      where topic_id = @topicId and first_id = @first and dropped = 0`,
   );
+  const join = db.prepare<[{ id: number; topicId: number }]>(
+    `update arriving set joins = @topicId, endpoint = (select topic.endpoint from topic where topic.id = @topicId)
+     where topic_id = @id`,
+  );
   const counts = db.prepare<[number], Arrived>(`select ${STATES.join(", ")} from arriving where topic_id = ?`);
   const remove = db.prepare<[number]>("delete from arriving where topic_id = ?");
   return {
@@ -66,6 +73,7 @@ export function createArrivals({ db, clock }: Pick<Job, "db" | "clock">): Arriva
     },
     goesOn: ({ topicId, first }) => renew.run({ topicId, first, ...mine() }).changes > 0,
     end: ({ topicId }) => void remove.run(topicId),
+    join: (arrival, topicId) => void join.run({ id: arrival.topicId, topicId }),
     counts(arrival) {
       const found = counts.get(arrival.topicId);
       if (found === undefined) throw new Error("a list that is not on its way");
@@ -76,7 +84,7 @@ export function createArrivals({ db, clock }: Pick<Job, "db" | "clock">): Arriva
 
 type Row = Pick<Arrival, "topicId" | "first" | "last"> & { dropped: 0 | 1 } & Holder;
 
-const ROW = "select topic_id as topicId, first_id as first, last_id as last, * from arriving";
+const ROW = "select topic_id as topicId, first_id as first, last_id as last, * from arriving where joins is null";
 
 /** Removes what is there of lists whose processes are dead. A signal leaves the rest to others. */
 export async function dropDeadArrivals(job: Job, signal: AbortSignal): Promise<void> {
@@ -90,7 +98,8 @@ export async function dropDeadArrivals(job: Job, signal: AbortSignal): Promise<v
 export const createOwnParts = (job: Job): RunPart => createParts(job.waiting.hardSignal, PART_SIZES);
 
 /**
- * Removes what is there of a list, and at last its row, if it is over by what the row says then. Several processes may do it at once.
+ * Removes what is there of a list, and at last its row, if it is over by what the row says then, and joins no topic. Several processes may
+ * do it at once.
  */
 export async function dropArrival(
   job: Job,
@@ -100,7 +109,7 @@ export async function dropArrival(
 ): Promise<void> {
   const { db } = job;
   const { topicId, first } = arrival;
-  const read = db.prepare<[number, number], Row>(`${ROW} where topic_id = ? and first_id = ?`);
+  const read = db.prepare<[number, number], Row>(`${ROW} and topic_id = ? and first_id = ?`);
   const mark = db.prepare<[number]>("update arriving set dropped = 1 where topic_id = ?");
   // From then on the process that puts it in adds nothing, if it lives.
   const begins = await transaction(

@@ -89,10 +89,10 @@ function prepare(temporary: string, path: string): number {
       );
     }
     db.prepare("update job set ids_after = ?").run(createLastIdReader(db)() + IDS_LEFT_OUT);
-    // Of a list that is on its way nothing comes in the copy.
+    // Of a list that is on its way, and is not in yet, nothing comes in the copy.
     const count = db.prepare<[], number>(
       `select (select count(*) from message) - (select count(*) from arriving cross join message on id between first_id and last_id
-         where message.topic_id = arriving.topic_id)`,
+         where message.topic_id = arriving.topic_id and arriving.joins is null)`,
     );
     return count.pluck().get() ?? 0;
   } finally {

@@ -7,6 +7,7 @@ import { InterruptedError } from "../../errors.ts";
 import { NO_TOPIC } from "../../message.ts";
 import type { Topics } from "../store.ts";
 import { type Job, transaction } from "./connection.ts";
+import { finishJoining, IS_JOINED } from "./joining.ts";
 import { createInPart, createRangeWalk, type Range } from "./ranges.ts";
 import { finishMove } from "./reschedule.ts";
 import { createCounters } from "./state-counters.ts";
@@ -24,11 +25,14 @@ interface Counts {
   sending: number;
 }
 
+/** A topic right after it was closed. */
+type Closed = Counts & { isJoined: 0 | 1 };
+
 /** Makes `Topics.cancel`. */
 export function createCancel(job: Job): Topics["cancel"] {
   return async (topic) => {
-    const { pending, sending, ...cancelling } = await transaction(job, () => close(job, topic));
-    return pending === 0 ? { cancelled: 0, inFlight: sending } : sweep(job, cancelling);
+    const { pending, sending, isJoined, ...cancelling } = await transaction(job, () => close(job, topic));
+    return pending === 0 && isJoined === 0 ? { cancelled: 0, inFlight: sending } : sweep(job, cancelling);
   };
 }
 
@@ -45,16 +49,17 @@ export async function finishCancel(job: Job, topicId: number, signal?: AbortSign
   if (row !== undefined) await sweep(job, { topicId, ...row }, signal);
 }
 
-function close({ db, clock }: Job, topic: string): Cancelling & Counts {
+function close({ db, clock }: Job, topic: string): Cancelling & Closed {
   const topicId = topicIdOf(db, topic);
   // Mails without a topic are not related, so cancelling those that wait must not refuse later ones.
   if (topic !== NO_TOPIC)
     db.prepare(
-      `update topic set cancelled_at = ifnull(cancelled_at, @now), cancelling_at = iif(pending > 0, @now, null)
+      `update topic as t set cancelled_at = ifnull(cancelled_at, @now),
+         cancelling_at = iif(pending > 0 or ${IS_JOINED}, @now, null)
        where id = @topicId`,
     ).run({ topicId, now: clock.now() });
-  const read = db.prepare<[number], Omit<Cancelling & Counts, "topicId">>(
-    "select cancelled_at as cancelledAt, pending, sending from topic where id = ?",
+  const read = db.prepare<[number], Omit<Cancelling & Closed, "topicId">>(
+    `select cancelled_at as cancelledAt, pending, sending, ${IS_JOINED} as isJoined from topic t where id = ?`,
   );
   const row = read.get(topicId);
   if (row === undefined) throw new Error("a topic that is gone");
@@ -66,13 +71,16 @@ async function sweep(
   cancelling: Cancelling,
   signal?: AbortSignal,
 ): Promise<{ cancelled: number; inFlight: number }> {
+  await finishJoining(job, cancelling.topicId, signal);
   // A retry brings all of it back for one time.
   await finishMove(job, cancelling.topicId, signal);
   const swept = { cancelled: 0, inFlight: 0 };
   const cancelPart = createCancelPart(job, cancelling);
   const walk = createRangeWalk(job.db, [cancelling.topicId], ["pending"]);
   const inPart = createInPart(job);
-  while (await walk.find()) {
+  for (let goesOn = true; goesOn;) {
+    // Where nothing is left the part says so.
+    goesOn = await walk.find();
     if (signal?.aborted === true) throw new InterruptedError();
     const done = await inPart(walk, cancelPart);
     // Another process has done it or has opened the topic again.

@@ -42,14 +42,14 @@ async function begin(job: Job, inParts: RunPart, jobId: string, address: string)
      from (select topic_id from recipient where address = @address group by topic_id) r
        cross join topic t on t.id = r.topic_id and t.pending + t.sending > 0
        cross join recipient own on own.address = @address and own.topic_id = t.id
-       cross join message m on m.id = own.message_id
+       cross join message m on m.id = own.message_id and m.topic_id = t.id
      where m.state in ('pending', 'sending') group by t.id order by t.id`,
   );
   // What is on its way will wait.
   const readArriving = db.prepare<[{ address: string }], { topic: string; pending: number; sending: number }>(
     `select a.topic, 1 as pending, 0 as sending from arriving a
-       cross join recipient own on own.address = @address and own.topic_id = a.topic_id
-       cross join message m on m.id = own.message_id
+       cross join recipient own on own.address = @address and own.topic_id in (a.topic_id, a.joins)
+       cross join message m on m.id = own.message_id and m.topic_id = a.topic_id
      where m.state = 'pending' order by a.topic_id`,
   );
   const waiting = (): Forgetting | null => {

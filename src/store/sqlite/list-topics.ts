@@ -28,8 +28,8 @@ export const ADMITTING =
 export interface ListTopics {
   /** Throws TopicRefusedError when `open` would. */
   check(target: ListTopic): void;
-  /** True when there is none of this name. Throws TopicRefusedError when `open` would. */
-  isNew(target: ListTopic): boolean;
+  /** The id of the topic; null: there is none of this name. Throws TopicRefusedError when `open` would. */
+  find(target: ListTopic): number | null;
   /** Keeps the content of a list, and takes an id for its new topic. To be called in a transaction. */
   reserve(target: ListTarget): TopicPlace;
   /** Makes the new topic in this place. To be called in a transaction. */
@@ -96,7 +96,7 @@ export function createListTopics(db: Connection, clock: Clock): ListTopics {
   return {
     retime: ({ notBefore }, topicId) => void retime.run({ topicId, notBefore }),
     check: (target) => void admitted(target),
-    isNew: (target) => admitted(target) === undefined,
+    find: (target) => admitted(target)?.id ?? null,
     reserve,
     create,
     open(target) {

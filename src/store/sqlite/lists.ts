@@ -1,12 +1,12 @@
 /** Puts lists of recipients into the job file. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
+import { finishJoining, isJoined } from "./joining.ts";
 import { createCounters } from "./state-counters.ts";
 import { createListTopics, type ListTopic, type ListTopics } from "./list-topics.ts";
 import { addIngest, addMessages, IS_SUPPRESSED, listRowsOf, type Stoppable, stoppable } from "./list-rows.ts";
-import { addToNewTopic } from "./long-lists.ts";
+import { addLongList, enterRehearsal } from "./long-lists.ts";
 import { createLastIdReader } from "./numbering.ts";
-import { createEndpoints } from "./endpoints.ts";
 import { createStagedRows, type StagedRows } from "./staged-rows.ts";
 import { allOf, fewUnknown, type Source } from "./unknown-rows.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
@@ -20,7 +20,7 @@ const MANY = 10_000;
 export function createLists(job: Job): Lists {
   const { db, clock } = job;
   const topics = createListTopics(db, clock);
-  const merge = createMerge(db, clock, topics);
+  const add = createAdd(job, topics);
 
   return {
     async stage(): Promise<Staging> {
@@ -29,15 +29,10 @@ export function createLists(job: Job): Lists {
         add: async (staged) => rows.add(staged),
         forecast: async (topic, mail = {}) => forecast(db, topic, mail),
         async commit(target) {
-          const isLong = rows.count > MANY;
-          const atOnce = async () => {
-            const few = isLong ? await unknownOf(db, rows, target) : allOf(rows);
-            return transaction(job, () => merge(target, rows, few));
-          };
-          const counts = (isLong ? await addToNewTopic(job, topics, target, rows) : null) ?? (await atOnce());
+          const counts = await add(target, rows);
           rows.discard();
           // SQLite skips it silently while others read.
-          if (isLong) db.pragma("wal_checkpoint(truncate)");
+          if (rows.count > MANY) db.pragma("wal_checkpoint(truncate)");
           return counts;
         },
         discard: async () => rows.discard(),
@@ -47,25 +42,50 @@ export function createLists(job: Job): Lists {
   };
 }
 
-async function unknownOf(db: Connection, rows: StagedRows, { topic }: ListTarget): Promise<Source> {
-  const topicId = db.prepare<[string], number>("select id from topic where name = ?").pluck().get(topic);
-  return topicId === undefined ? allOf(rows) : fewUnknown(db, rows, topicId);
+/** Makes a function that puts the staged rows into their topic: those that it does not have, few with one transaction, many in parts. */
+function createAdd(job: Job, topics: ListTopics): (target: ListTarget, rows: StagedRows) => Promise<ListCounts> {
+  const { db, clock } = job;
+  const merge = createMerge(db, clock, topics);
+  return async (target, rows) => {
+    for (;;) {
+      const into = topics.find(target);
+      // What joins the topic gets the new content, too.
+      if (target.replaceContent && into !== null) await finishJoining(job, into);
+      const source = await sourceOf(db, rows, into);
+      const counts =
+        source === null
+          ? await addLongList(job, topics, target, { rows, into })
+          : await transaction(job, () => merge(target, rows, source));
+      if (counts !== null) return counts;
+      // The topic is another one by now, or others put something into it.
+    }
+  };
 }
 
-/** Makes a function that puts the staged rows into their topic: recipients, messages, counters. To be called in a transaction. */
+/** The rows that go in with one transaction; null: they are too many. */
+async function sourceOf(db: Connection, rows: StagedRows, topicId: number | null): Promise<Source | null> {
+  if (rows.count <= MANY) return allOf(rows);
+  return topicId === null ? null : fewUnknown(db, rows, topicId);
+}
+
+/**
+ * Makes a function that puts the staged rows into their topic: recipients, messages, counters. To be called in a transaction. Null, and
+ * nothing is done: the topic is not the one that the rows were compared with, or what joins it has to be moved first.
+ */
 function createMerge(
   db: Connection,
   clock: Clock,
-  topics: Pick<ListTopics, "open" | "retime">,
-): (target: ListTarget, rows: StagedRows, few: Source) => ListCounts {
+  topics: Pick<ListTopics, "find" | "open" | "retime">,
+): (target: ListTarget, rows: StagedRows, source: Source) => ListCounts | null {
   const readLastId = createLastIdReader(db);
-  return (target, rows, few) => {
+  return (target, rows, source) => {
+    const known = topics.find(target);
+    if (source.topicId !== null && source.topicId !== known) return null;
+    if (target.replaceContent && known !== null && isJoined(db, known)) return null;
     const place = topics.open(target);
     const { topicId } = place;
     const base = readLastId();
     const { count: staged } = rows;
-    // Another topic may have the name by now.
-    const source = few.topicId === topicId ? few : allOf(rows);
     const added = addRecipients(db, { topicId, base }, source);
     // A topic that was there for the real thing becomes a rehearsal with the first mail that leaves, not by being looked at.
     if (added === 0) return { added, duplicates: staged, suppressed: 0 };
@@ -83,13 +103,6 @@ function createMerge(
     count(db, topicId, counts);
     return counts;
   };
-}
-
-/** From now on the topic is rehearsed. What rehearsals suppressed is kept back from the first message on. */
-function enterRehearsal(db: Connection, topicId: number): void {
-  const counters = createCounters(db);
-  createEndpoints(db, counters).turn(topicId, "sandbox");
-  counters.write();
 }
 
 /** Adds recipients. Returns how many the topic did not have yet. */

@@ -1,8 +1,9 @@
-/** Finishes what processes that died were doing to topics, and removes what they were putting in. */
+/** Finishes what processes that died were doing to topics, and moves or removes what they were putting in. */
 import { dropDeadArrivals } from "./arrivals.ts";
 import { isAbandoned } from "../rules/cancelling.ts";
 import { finishCancel } from "./cancel.ts";
 import type { Job } from "./connection.ts";
+import { finishDeadJoinings } from "./joining.ts";
 import { finishMove } from "./reschedule.ts";
 
 /** As `Topics.finishOthersWork`. */
@@ -17,5 +18,6 @@ export async function finishOthersWork(job: Job, signal: AbortSignal): Promise<v
       .filter(({ at }) => isAbandoned(at, clock.now()));
   for (const { id } of begun("cancelling_at")) await finishCancel(job, id, signal);
   for (const { id } of begun("moving_at")) await finishMove(job, id, signal);
+  await finishDeadJoinings(job, signal);
   await dropDeadArrivals(job, signal);
 }

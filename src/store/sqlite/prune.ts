@@ -11,6 +11,7 @@ import { createParts, type RunPart } from "../parts.ts";
 import type { Prunable, Pruned, Removed } from "../rows.ts";
 import type { Removal } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
+import { IS_JOINED } from "./joining.ts";
 import { sweepRecipients } from "./recipient-sweep.ts";
 import { createRemover, MESSAGES_LEFT, type Remover } from "./remover.ts";
 import { removeUnusedContents } from "./unused-contents.ts";
@@ -70,7 +71,7 @@ const LAST_THING = `max(t.created_at, ifnull(t.not_before, 0), ifnull(t.cancelle
     where i.id = (select max(id) from ingest where topic_id = t.id)), 0))`;
 
 /** True in SQL for a topic that has ended before @cutOff, or that somebody has begun to prune. */
-const IS_FINISHED = `t.pending = 0 and t.sending = 0 and t.afresh_at is null and (t.pruned_at is not null or ${LAST_THING} < @cutOff)`;
+const IS_FINISHED = `t.pending = 0 and t.sending = 0 and not ${IS_JOINED} and t.afresh_at is null and (t.pruned_at is not null or ${LAST_THING} < @cutOff)`;
 
 /** The topics that have ended, and how many messages each has, the oldest first. */
 function* finishedTopics(db: Connection, cutOff: number): Generator<Finished & { messages: number }> {

@@ -1,4 +1,4 @@
-/** Removes the recipients of topics that nobody can see or add to any more. */
+/** Looks through the recipients for those of a topic. */
 import { setImmediate } from "node:timers/promises";
 import { LAST_CHARACTER } from "../common-sql.ts";
 import type { Connection } from "./connection.ts";
@@ -19,27 +19,36 @@ const [FIRST, LAST]: [Key, Key] = [
   { address: LAST_CHARACTER, topicId: 0, variant: 0 },
 ];
 
+/** Recipients that follow each other: from a key, without `to…`. They are the parameters of `WITHIN`. */
+export type KeyRange = Key & { toAddress: string; toTopicId: number; toVariant: number };
+
+/** True in SQL for a recipient in a range. */
+export const WITHIN = `(${COLUMNS}) >= (@address, @topicId, @variant) and (${COLUMNS}) < (@toAddress, @toTopicId, @toVariant)`;
+
 /** How many recipients are looked through without a lock. */
 const STEP = 20_000;
 
 /**
- * Looks through all recipients in the order of their keys and removes those for which `condition` is true, SQL about `recipient.topic_id`.
+ * Looks through all recipients in the order of their keys, and does `treat` to each range that has some for which `condition` is true,
+ * SQL about `recipient.topic_id`. Without `treat` it removes them.
  * No index tells which recipients a topic has. And in the order of the topic's messages each would stand on another page of
- * the table, so that each part would write nearly as many pages as it removes recipients.
+ * the table, so that each part would write nearly as many pages as it treats recipients.
  */
-export async function sweepRecipients(db: Connection, condition: string, inPart: SweepPart): Promise<void> {
+export async function sweepRecipients(
+  db: Connection,
+  condition: string,
+  inPart: SweepPart,
+  treat: (range: KeyRange) => void = createRemoval(db, condition),
+): Promise<void> {
   const end = db.prepare<[Key & { skip: number }], Key>(
     `select address, topic_id as topicId, variant from recipient where (${COLUMNS}) >= (@address, @topicId, @variant)
      order by ${COLUMNS} limit 1 offset @skip`,
   );
-  const between = `(${COLUMNS}) >= (@address, @topicId, @variant) and (${COLUMNS}) < (@toAddress, @toTopicId, @toVariant)`;
-  type Range = Key & { toAddress: string; toTopicId: number; toVariant: number };
-  const find = db.prepare<[Range], Key>(
-    `select address, topic_id as topicId, variant from recipient where ${between} and ${condition} order by ${COLUMNS} limit 1`,
+  const find = db.prepare<[KeyRange], Key>(
+    `select address, topic_id as topicId, variant from recipient where ${WITHIN} and ${condition} order by ${COLUMNS} limit 1`,
   );
-  const remove = db.prepare<[Range]>(`delete from recipient where ${between} and ${condition}`);
   const endOf = (from: Key, rows: number): Key => end.get({ ...from, skip: rows }) ?? LAST;
-  const range = (from: Key, to: Key): Range => ({
+  const range = (from: Key, to: Key): KeyRange => ({
     ...from,
     toAddress: to.address,
     toTopicId: to.topicId,
@@ -54,8 +63,13 @@ export async function sweepRecipients(db: Connection, condition: string, inPart:
     }
     const state = await inPart((rows) => {
       from = endOf(found, rows);
-      remove.run(range(found, from));
+      treat(range(found, from));
     });
     if (state === "ended") return;
   }
+}
+
+function createRemoval(db: Connection, condition: string): (range: KeyRange) => void {
+  const remove = db.prepare<[KeyRange]>(`delete from recipient where ${WITHIN} and ${condition}`);
+  return (range) => void remove.run(range);
 }

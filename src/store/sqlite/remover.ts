@@ -73,12 +73,14 @@ function createStatements(db: Connection, { condition, messages }: { condition: 
   const count = db.prepare<[Given], { topicId: number; state: State; messages: number }>(
     `select topic_id as topicId, state, count(*) as messages from message where id ${condition} group by 1, 2`,
   );
-  // What one address has in a topic is read once for all of its messages: where mail has no topic, it may have tens of thousands.
+  // When a list joins a topic, the recipient is there before the message. What one address has in a topic is read once for all of its messages: where mail has no topic, it may have tens of thousands.
   const recipients = db.prepare<[Given]>(
     `delete from recipient where (address, topic_id, variant) in (
        select r.address, r.topic_id, r.variant from (
          select distinct lower(m.email) as address, m.topic_id from ${messages}) who
-         cross join recipient r on r.address = who.address and r.topic_id = who.topic_id where r.message_id ${condition})`,
+         cross join recipient r on r.address = who.address
+           and r.topic_id in (who.topic_id, (select joins from arriving where arriving.topic_id = who.topic_id))
+       where r.message_id ${condition})`,
   );
   const events = db.prepare<[Given]>(`delete from event where message_id ${condition}`);
   // A report has its broker in its key.

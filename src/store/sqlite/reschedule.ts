@@ -11,6 +11,7 @@ import type { Reschedule } from "../rows.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
 import type { Topics } from "../store.ts";
 import { type Job, transaction } from "./connection.ts";
+import { finishJoining } from "./joining.ts";
 import { createLastIdReader } from "./numbering.ts";
 import { createInPart, createRangeWalk, type Range } from "./ranges.ts";
 import { topicIdOf } from "./topic-ids.ts";
@@ -57,6 +58,8 @@ function begin({ db, clock }: Job, topic: string, when: Reschedule): Moving {
 
 async function sweep(job: Job, moving: Moving, signal?: AbortSignal): Promise<number> {
   const { db, clock } = job;
+  // What joined the topic before moves, too.
+  await finishJoining(job, moving.topicId, signal);
   const move = moveOf(moving.text);
   const movePart = createMovePart(job, move);
   const goesOn = db.prepare<[number, number, string]>("update topic set moving_at = ? where id = ? and moving_to = ?");

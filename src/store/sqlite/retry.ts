@@ -5,6 +5,7 @@ import { mayRetry, opensAgain, type RetriedPart, type TopicTimes } from "../rule
 import type { Topics } from "../store.ts";
 import { finishCancel } from "./cancel.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
+import { finishJoining } from "./joining.ts";
 import { createInPart, createRangeWalk, type Range } from "./ranges.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { mailWith, suppressedSql } from "./suppressed.ts";
@@ -43,6 +44,7 @@ const OPEN = "cancelled_at is null and pruned_at is null";
 
 async function retryAll(job: Job, states: readonly State[]): Promise<number> {
   const { db } = job;
+  await finishJoining(job, null);
   const topicIds = db
     .prepare<[], number>(`select id from topic where ${OPEN} and ${["0", ...states].join(" + ")} > 0 order by id`)
     .pluck()
@@ -69,6 +71,7 @@ async function retryAll(job: Job, states: readonly State[]): Promise<number> {
 
 async function retryTopic(job: Job, topic: string, states: readonly State[]): Promise<number> {
   const { db } = job;
+  await finishJoining(job, topicIdOf(db, topic));
   const retryPart = createRetryPart(job, topicIdOf(db, topic), states);
   let known: RetriedPart | null = await begin(job, topic, retryPart);
   const walk = createRangeWalk(db, [topicIdOf(db, topic)], states);

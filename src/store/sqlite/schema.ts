@@ -507,4 +507,9 @@ export const MIGRATIONS: readonly string[] = [
     topic_id integer primary key
   ) strict;
   `,
+  `
+  -- The topic that a list on its way joins. It is in then: its row of \`ingest\` is that topic's, its recipients and messages follow in many
+  -- transactions, and whoever finds its process dead goes on with that. Null: nobody has decided yet that it is in.
+  alter table arriving add column joins integer;
+  `,
 ];

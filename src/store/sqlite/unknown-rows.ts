@@ -8,7 +8,7 @@ import type { Connection } from "./connection.ts";
 import type { StagedRows } from "./staged-rows.ts";
 import { explain } from "./trouble.ts";
 
-/** Up to so many rows are put in without the others. Beyond that it is faster to put in all of them. */
+/** Up to so many rows go in with one transaction. */
 const FEW = 10_000;
 /** How many rows are looked up without a pause. */
 const STEP = 20_000;
@@ -26,8 +26,8 @@ export interface Source {
 /** All staged rows. */
 export const allOf = ({ count }: StagedRows): Source => ({ table: "staged.row", count, topicId: null });
 
-/** The rows that a topic with this id does not have, when they are few; else all rows. It reads without a lock. */
-export async function fewUnknown(db: Connection, rows: StagedRows, topicId: number): Promise<Source> {
+/** The rows that a topic with this id does not have; null: they are many. It reads without a lock. */
+export async function fewUnknown(db: Connection, rows: StagedRows, topicId: number): Promise<Source | null> {
   rows.sort();
   try {
     // Those of a commit that was refused may be there.
@@ -36,7 +36,7 @@ export async function fewUnknown(db: Connection, rows: StagedRows, topicId: numb
     const find = createSteps(db, topicId);
     let count = 0;
     for (let found = find(); found !== null; found = find()) {
-      if ((count += found) > FEW) return allOf(rows);
+      if ((count += found) > FEW) return null;
       await setImmediate();
     }
     db.exec(
