@@ -1,4 +1,5 @@
-/** A long list goes into a job file in parts. Whenever that is killed, others see nothing of it, and the same command puts all of it in. */
+/** A long list goes into a job file in parts. Whenever that is killed, nothing of it is there or all of it will be, and the same command puts all of it in. */
+import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { Database } from "../../src/store/sqlite/driver.ts";
@@ -14,6 +15,7 @@ const OTHERS = 400;
 interface OnItsWay {
   pid: number;
   dropped: 0 | 1;
+  joins: number | null;
   recipients: number;
   messages: number;
 }
@@ -22,7 +24,7 @@ interface OnItsWay {
 async function onItsWay(path: string): Promise<OnItsWay | undefined> {
   const [row] = await inJob(
     path,
-    `select pid, dropped, (select count(*) from sm.recipient r where r.topic_id = a.topic_id) as recipients,
+    `select pid, dropped, joins, (select count(*) from sm.recipient r where r.topic_id = a.topic_id) as recipients,
        (select count(*) from sm.message m where m.topic_id = a.topic_id) as messages from sm.arriving a`,
   );
   return row as OnItsWay | undefined;
@@ -137,3 +139,83 @@ it.each([
   },
   120_000,
 );
+
+/** So many of them have the topic before. */
+const OLD = 40_000;
+
+const JOINING_MOMENTS: Record<string, (list: OnItsWay) => boolean> = {
+  "the first recipients are there": ({ joins, recipients }) => joins === null && recipients > 0,
+  "most messages are there": ({ joins, messages }) => joins === null && messages > (PEOPLE - OLD) / 2,
+  "some recipients have joined": ({ joins, recipients }) =>
+    joins !== null && recipients > 0 && recipients < PEOPLE - OLD,
+  "some messages have joined, by who goes on with it": ({ joins, recipients, messages }) =>
+    joins !== null && recipients === 0 && messages > 0 && messages < PEOPLE - OLD,
+};
+
+it("kill -9 in the middle of one for a topic that exists, again and again, while its topic is sent", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, OLD)]);
+  const csv = await writeCampaign(folder, PEOPLE);
+  const server = await sesServer(folder);
+  const sending = start(folder, ["send", "--topic", "june", "--rate", "40", "--max", "1000", "--json"], {
+    env: server.env,
+  });
+  const seen: [string, boolean][] = [];
+  for (const [moment, isNow] of Object.entries(JOINING_MOMENTS)) {
+    const importing = start(folder, ["import", csv]);
+    await until(async () => {
+      const list = await onItsWay(path);
+      return list?.pid === importing.child.pid && list !== undefined && isNow(list);
+    }, moment);
+    importing.kill("SIGKILL");
+    expect((await importing.finished).signal).toBe("SIGKILL");
+    const isIn = ((await onItsWay(path))?.joins ?? null) !== null;
+    const { json } = await run(folder, ["topics", "--json"]);
+    seen.push([moment, isIn || json.topics[0].total === OLD]);
+  }
+  expect(seen).toEqual(Object.keys(JOINING_MOMENTS).map((moment) => [moment, true]));
+  const { json: again } = await run(folder, ["import", csv, "--json"]);
+  expect(again.ingest).toMatchObject({ added: 0, duplicates: PEOPLE });
+  expect(await onItsWay(path)).toBeUndefined();
+  const found = await inJob(path, "select m.email from sm.message m order by m.id");
+  expect(found.map(({ email }) => email)).toEqual(addresses(PEOPLE));
+  expect(await inJob(path, "select count(*) as rest from sm.recipient")).toEqual([{ rest: PEOPLE }]);
+  expect((await sending.finished).code).toBe(0);
+  expect(server.received()).toHaveLength(1_000);
+  expect(duplicates(server.received())).toEqual([]);
+  const { json } = await run(folder, ["topics", "--json"]);
+  expect(json.topics).toMatchObject([{ total: PEOPLE, sent: 1_000, pending: PEOPLE - 1_000 }]);
+}, 300_000);
+
+it("SIGINT once it is certain that the topic takes it: all of it is there", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, OLD)]);
+  const importing = start(folder, ["import", await writeCampaign(folder, PEOPLE)]);
+  await until(async () => ((await onItsWay(path))?.joins ?? null) !== null, "the decision");
+  importing.kill("SIGINT");
+  await importing.finished;
+  expect(await onItsWay(path)).toBeUndefined();
+  expect(await inJob(path, "select count(*) as total, max(pending) as waiting from sm.message, sm.topic")).toEqual([
+    { total: PEOPLE, waiting: PEOPLE },
+  ]);
+}, 120_000);
+
+it("two that add some of the same to one topic at once: nobody is there twice", async () => {
+  const folder = await workFolder();
+  const path = join(folder, "ses-mail.db");
+  await run(folder, ["import", await writeCampaign(folder, OLD)]);
+  const [header = "", ...rows] = (await readFile(join(folder, await writeCampaign(folder, PEOPLE)), "utf8")).split(
+    "\n",
+  );
+  await copyFile(join(folder, "june.html"), join(folder, "other.html"));
+  await writeFile(join(folder, "other.csv"), [header, ...rows.slice(0, OLD), ...rows.slice(PEOPLE / 2)].join("\n"));
+  const importing = ["june.csv", "other.csv"].map((csv) => start(folder, ["import", csv, "--topic", "june", "--json"]));
+  const added = await Promise.all(importing.map(async ({ finished }) => (await finished).json.ingest.added));
+  expect(added.reduce((sum, each) => sum + each, 0)).toBe(PEOPLE - OLD);
+  expect(await inJob(path, "select count(*) as total, count(distinct email) as people from sm.message")).toEqual([
+    { total: PEOPLE, people: PEOPLE },
+  ]);
+  expect(await onItsWay(path)).toBeUndefined();
+}, 120_000);

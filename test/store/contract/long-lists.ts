@@ -3,8 +3,17 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { ListCounts, StagedRow } from "../../../src/store/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { addList, commit, EVERYTHING, foresee, ingest, messagesOf, turn } from "../../support/store-actions.ts";
-import { counts, type Prepare } from "../bench.ts";
+import {
+  addList,
+  commit,
+  EVERYTHING,
+  foresee,
+  ingest,
+  messagesOf,
+  refusalOf,
+  turn,
+} from "../../support/store-actions.ts";
+import { type Bench, content, counts, type Prepare } from "../bench.ts";
 import { expectSound } from "../sound.ts";
 
 /** More rows than one transaction puts in. */
@@ -24,6 +33,8 @@ async function beside(store: Store, rows: StagedRow[], look: () => Promise<void>
   try {
     await staging.add(rows);
     const ended = commit(staging).finally(() => (adding.isDone = true));
+    // Whoever waits below hears of it.
+    ended.catch(() => undefined);
     for (; !adding.isDone; looks++) {
       await look();
       await setImmediate();
@@ -114,6 +125,12 @@ export function longLists(prepare: Prepare): void {
     seen(prepare);
     changed(prepare);
   });
+  describe("for a topic that exists,", () => {
+    decided(prepare);
+  });
+  describe("while one goes into a topic that exists,", () => {
+    joined(prepare);
+  });
 }
 
 function seen(prepare: Prepare): void {
@@ -200,5 +217,136 @@ function changed(prepare: Prepare): void {
     expect(first.added + second.added).toBe(LONG + 1);
     expect(await one.totals("june")).toMatchObject({ total: LONG + 1, pending: LONG + 1 });
     await expectSound(two, clock);
+  });
+}
+
+/** The topic has every fourth of them before. */
+const PEOPLE = addresses(2 * LONG);
+const OLD = PEOPLE.filter((_, n) => n % 4 === 0);
+const FRESH = PEOPLE.filter((_, n) => n % 4 !== 0);
+
+/** Two handles on a job whose topic june has the old ones. */
+async function withOld({ open }: Bench): Promise<[one: Store, two: Store]> {
+  const [one, two] = [await open(), await open()];
+  await ingest(one, OLD);
+  return [one, two];
+}
+
+function joined(prepare: Prepare): void {
+  it("each of it is there once, and leaves in its order", async () => {
+    const bench = await prepare();
+    const [one, two] = await withOld(bench);
+    const claimed: string[] = [];
+    const take = async (room: number) => {
+      const { claims } = await turn(two, room);
+      claimed.push(...claims.map(({ email }) => email));
+      return claims.length;
+    };
+    const added = await beside(one, rowsOf(PEOPLE), async () => void (await take(200)));
+    expect(added).toEqual({ added: FRESH.length, duplicates: OLD.length, suppressed: 0 });
+    while ((await take(2_000)) > 0);
+    expect(claimed).toEqual([...OLD, ...FRESH]);
+    await expectSound(two, bench.clock);
+    await bench.inspect();
+  });
+
+  it("who is suppressed gets none of it, and who is posted to gets it once", async () => {
+    const bench = await prepare();
+    const [one, two] = await withOld(bench);
+    const [suppressed, posted] = [new Set<string>(), new Set<string>()];
+    let sum = 0;
+    let round = 0;
+    const added = await beside(one, rowsOf(PEOPLE), async () => {
+      const address = FRESH[(round * 611) % FRESH.length] ?? "";
+      const other = FRESH[(round * 613 + 1) % FRESH.length] ?? "";
+      round++;
+      suppressed.add(address);
+      await two.suppress([{ address, reason: "complaint", source: "test" }]);
+      if (suppressed.has(other) || posted.size > 500) return;
+      posted.add(other);
+      sum += (await counts(two, [other]))[0] ?? 0;
+    });
+    expect(added.added + added.suppressed + added.duplicates).toBe(PEOPLE.length);
+    const messages = await messagesOf(one, "june");
+    expect(messages).toHaveLength(PEOPLE.length);
+    expect(added.added + added.suppressed + sum).toBeGreaterThanOrEqual(FRESH.length);
+    const pending = messages.filter(({ state }) => state === "pending").map(({ email }) => email);
+    expect(pending.filter((email) => suppressed.has(email))).toEqual([]);
+    await expectSound(two, bench.clock);
+    await bench.inspect();
+  });
+
+  it.each([1, 3, 8, 14, 20])("a cancel in round %i cancels all of it, or it is refused", async (at) => {
+    const bench = await prepare();
+    const [one, two] = await withOld(bench);
+    let round = 0;
+    let cancelled = 0;
+    const taking = beside(one, rowsOf(PEOPLE), async () => {
+      if (round++ === at) ({ cancelled } = await two.cancel("june"));
+    });
+    const refusal = await refusalOf(taking);
+    if (round <= at) ({ cancelled } = await two.cancel("june"));
+    expect([refusal, cancelled]).toEqual(refusal === "taken" ? ["taken", PEOPLE.length] : ["cancelled", OLD.length]);
+    expect(await one.totals("june")).toMatchObject({ pending: 0, cancelled });
+    await expectSound(two, bench.clock);
+    await bench.inspect();
+  });
+
+  it.each([1, 3, 8, 14, 20])("another time in round %i is that of all of it, or of none", async (at) => {
+    const bench = await prepare();
+    const [one, two] = await withOld(bench);
+    const when = { notBefore: bench.clock.now() + 9_000, times: null };
+    let round = 0;
+    let moved = 0;
+    const added = await beside(one, rowsOf(PEOPLE), async () => {
+      if (round++ === at) moved = await two.reschedule("june", when);
+    });
+    if (round <= at) moved = await two.reschedule("june", when);
+    expect(added).toEqual({ added: FRESH.length, duplicates: OLD.length, suppressed: 0 });
+    expect([OLD.length, PEOPLE.length]).toContain(moved);
+    expect((await two.outlook(EVERYTHING)).due).toBe(PEOPLE.length - moved);
+    await expectSound(two, bench.clock);
+    await bench.inspect();
+  });
+}
+
+/** What a list for a topic that exists makes of the topic. */
+function decided(prepare: Prepare): void {
+  it("makes a rehearsal of it when it is meant for the sandbox", async () => {
+    const bench = await prepare();
+    const [one, two] = await withOld(bench);
+    const rehearsal = { reason: "bounce", source: "test", rehearsal: true };
+    await two.suppress([OLD[3] ?? "", FRESH[5] ?? ""].map((address) => ({ address, ...rehearsal })));
+    const added = await ingest(one, PEOPLE, { endpoint: "sandbox" });
+    expect(added).toEqual({ added: FRESH.length - 1, duplicates: OLD.length, suppressed: 1 });
+    expect(await one.topic("june")).toMatchObject({ endpoint: "sandbox", suppressed: 2, pending: PEOPLE.length - 2 });
+    await expectSound(two, bench.clock);
+    await bench.inspect();
+  });
+
+  it("makes it due with the earliest of both", async () => {
+    const bench = await prepare();
+    const [one] = await withOld(bench);
+    const now = bench.clock.now();
+    await one.reschedule("june", { notBefore: now + 9_000, times: null });
+    await ingest(one, PEOPLE, { at: now + 5_000, expiresInMs: 1_000 });
+    expect(await one.topic("june")).toMatchObject({ notBefore: now + 5_000, pending: PEOPLE.length });
+    expect(await one.nextDueInMs(EVERYTHING)).toBe(5_000);
+    await bench.inspect();
+  });
+
+  it("gives it another content when it may", async () => {
+    const bench = await prepare();
+    const [one, two] = await withOld(bench);
+    expect(await refusalOf(ingest(one, PEOPLE, { content: content("b") }))).toBe("other-content");
+    expect(await one.totals("june")).toMatchObject({ total: OLD.length });
+    const added = await ingest(one, PEOPLE, { content: content("b"), replaceContent: true });
+    expect(added).toEqual({ added: FRESH.length, duplicates: OLD.length, suppressed: 0 });
+    const { claims } = await turn(two, PEOPLE.length);
+    const ids = new Set(claims.map(({ contentId }) => contentId));
+    expect([claims.length, ids.size]).toEqual([PEOPLE.length, 1]);
+    expect((await two.content([...ids][0] ?? 0)).subject).toBe("b");
+    await expectSound(two, bench.clock);
+    await bench.inspect();
   });
 }

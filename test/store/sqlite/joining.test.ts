@@ -22,6 +22,8 @@ const LONG = 25_000;
 const NEW = LONG - OLD;
 /** The lease of a process that puts a list in. */
 const LEASE_MS = 60_000;
+/** After so long others finish a cancel. */
+const SILENT_MS = 30_000;
 
 const people = Array.from({ length: LONG }, (_, n) => `p${(n * 7_919) % LONG}@x.example`);
 const old = people.filter((_, n) => n % 5 === 0);
@@ -308,6 +310,21 @@ describe.each(AFTER)("a list that is in, while %s", (stage) => {
       expect(cancelled).toBe(joined === 0 ? 0 : NEW);
     });
     expect(rows(path, "select cancelling_at from topic")).toEqual([{ cancelling_at: null }]);
+    await expectAllSound(bench);
+  });
+
+  it("is cancelled in the end when who cancelled its topic, of which nothing else waited, was killed", async () => {
+    const bench = await prepare();
+    const { path, clock, open, one, two } = bench;
+    await sendOld(two);
+    await during(one, path, stage, async () => {
+      const killed = await openStore(path, clock, { hardSignal: AbortSignal.abort() });
+      await expect(killed.cancel("june")).rejects.toThrow(InterruptedError);
+      await killed.close();
+    });
+    clock.pass(SILENT_MS + 1);
+    await open();
+    expect(await one.totals("june")).toMatchObject({ sent: OLD, cancelled: NEW });
     await expectAllSound(bench);
   });
 
