@@ -1,7 +1,7 @@
 /** Keeps where the mail of a topic goes. */
 import type { Endpoint } from "../rows.ts";
 import type { Connection } from "./connection.ts";
-import type { Counters } from "./state-counters.ts";
+import { type Counters, createCounters } from "./state-counters.ts";
 import { concernsSql, mailWith } from "./suppressed.ts";
 
 /** Makes what turns topics to an endpoint that they admit. To be used inside a transaction, between `begin` and `write` of `counters`. */
@@ -36,4 +36,11 @@ export function createEndpoints(db: Connection, counters: Counters) {
       return suppressed;
     },
   };
+}
+
+/** From now on the topic is rehearsed, inside a transaction. What rehearsals suppressed is kept back from the first message on. */
+export function enterRehearsal(db: Connection, topicId: number): void {
+  const counters = createCounters(db);
+  createEndpoints(db, counters).turn(topicId, "sandbox");
+  counters.write();
 }

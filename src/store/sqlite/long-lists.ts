@@ -18,10 +18,10 @@ import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListCounts, ListTarget } from "../rows.ts";
 import { createArrivals, createOwnParts, type Arrival, dropArrival } from "./arrivals.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
+import { enterRehearsal } from "./endpoints.ts";
+import { finishJoining, isJoined } from "./joining.ts";
 import { addIngest, addMessages, type ListRows, listRowsOf } from "./list-rows.ts";
 import type { ListTopics } from "./list-topics.ts";
-import { createEndpoints } from "./endpoints.ts";
-import { finishJoining, isJoined } from "./joining.ts";
 import { PART_SIZES } from "./ranges.ts";
 import { finishMove } from "./reschedule.ts";
 import type { StagedRows } from "./staged-rows.ts";
@@ -141,20 +141,15 @@ function decide(job: Job, topics: ListTopics, target: ListTarget, { arrival, lis
   if (!arrivals.goesOn(arrival) || topics.find(target) !== into) throw new InVain();
   const isMoving = db.prepare("select 1 from topic where id = ? and moving_at is not null").get(into) !== undefined;
   if (isMoving || (target.replaceContent && isJoined(db, into))) return false;
-  topics.open(target);
   const arrived = arrivals.counts(arrival);
-  if (Object.values(arrived).some((count) => count > 0) && target.endpoint === "sandbox") enterRehearsal(db, into);
+  // The topic has all of it by now. A list that adds nobody changes nothing.
+  if (Object.values(arrived).every((count) => count === 0)) throw new InVain();
+  topics.open(target);
+  if (target.endpoint === "sandbox") enterRehearsal(db, into);
   if (arrived.pending > 0) topics.retime(target, into);
   settleIngest(job, arrival, { ingestId: list.ingestId, topicId: into });
   arrivals.join(arrival, into);
   return true;
-}
-
-/** From now on the topic is rehearsed. What rehearsals suppressed is kept back from the first message on. */
-export function enterRehearsal(db: Connection, topicId: number): void {
-  const counters = createCounters(db);
-  createEndpoints(db, counters).turn(topicId, "sandbox");
-  counters.write();
 }
 
 /** Counts what is in the topic of a list that has joined it, in steps without a lock. */

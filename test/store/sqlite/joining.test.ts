@@ -1,16 +1,18 @@
 /** A long list for a topic that exists goes in in parts. Until it is decided that it is in nothing of it is there, and from then on all of it will be. */
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { InterruptedError } from "../../../src/errors.ts";
 import { openArchive } from "../../../src/store/sqlite/archive.ts";
 import { NO_WAITING } from "../../../src/store/sqlite/connection.ts";
+import { type Connection, Database } from "../../../src/store/sqlite/driver.ts";
 import { openStore, type SqliteStore } from "../../../src/store/sqlite/store.ts";
 import type { ListCounts, ListTarget } from "../../../src/store/rows.ts";
 import type { TopicRefusal } from "../../../src/store/rules/admit.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { ManualClock } from "../../support/manual-clock.ts";
 import { commit, EVERYTHING, ingest, messagesOf, refusalOf, sent, settle, turn } from "../../support/store-actions.ts";
+import { systemClock } from "../../../src/time/clock.ts";
 import { content, counts } from "../bench.ts";
 import { expectSound, expectSoundBreakdown } from "../sound.ts";
 import { expectSoundFile, inspect, prepareSqlite, rows, type SqliteBench } from "./bench.ts";
@@ -109,7 +111,8 @@ async function leaveDead({ path, clock }: SqliteBench, stage: Stage): Promise<vo
   const added = during(store, path, stage, () => (signal.abort(), hardSignal.abort()));
   await expect(added).rejects.toThrow(InterruptedError);
   await store.close();
-  inspect(path, (db) => db.exec("update arriving set dropped = 0"));
+  inspect(path, (db) => db.exec("update arriving set dropped = 0 where joins is null"));
+  expect(rows(path, "select dropped from arriving")).toEqual([{ dropped: 0 }]);
   expect(onItsWay(path)).toBeDefined();
 }
 
@@ -218,6 +221,22 @@ describe.each(BEFORE)("a list for a topic that exists, while %s", (stage) => {
     await expectAllSound(bench);
   });
 
+  it("has its own time when somebody died who was giving the topic another one", async () => {
+    const bench = await prepare();
+    const { path, clock, open, one } = bench;
+    const at = clock.now() + 9_000;
+    await during(one, path, stage, () =>
+      bench.leaveMoving({ notBefore: at, times: null, last: OLD + LONG, begunAt: clock.now() }),
+    );
+    clock.pass(SILENT_MS + 1);
+    await open();
+    expect(rows(path, "select not_before as at, count(*) as many from message group by 1 order by 1")).toEqual([
+      { at: 0, many: NEW },
+      { at, many: OLD },
+    ]);
+    await expectAllSound(bench);
+  });
+
   it("begins again when others took its process for dead, as they do after the machine slept", async () => {
     const bench = await prepare();
     const { path, clock, open, one } = bench;
@@ -267,6 +286,32 @@ describe.each(AFTER)("a list that is in, while %s", (stage) => {
     });
     expect(added).toEqual({ added: NEW, duplicates: OLD, suppressed: 0 });
     expect(await emailsOf(one)).toEqual([...old, ...fresh]);
+    await expectAllSound(bench);
+  });
+
+  it("is not taken for the next list, which has the same id on its way when another process has moved all of this one", async () => {
+    const bench = await prepare();
+    const { path, clock, open, one } = bench;
+    const id = 2 * LONG;
+    /** As another process does it, and then the next list begins. */
+    const replace = (db: Connection): void => {
+      db.pragma("foreign_keys = off");
+      db.exec(
+        `begin;
+         update recipient set topic_id = 1; update message set topic_id = 1; update topic set pending = ${LONG};
+         update arriving set joins = null, first_id = ${id}, last_id = ${id}, pending = 1;
+         insert into ingest (id, topic_id, file, columns, first_id, last_id, created_at) values (9, 2, '', '[]', ${id}, ${id}, 0);
+         insert into recipient (address, topic_id, message_id) values ('q@x.example', 2, ${id});
+         insert into message (id, topic_id, content_id, ingest_id, email, fields) values (${id}, 2, 1, 9, 'q@x.example', '[]');
+         commit`,
+      );
+    };
+    const added = await during(one, path, stage, () => inspect(path, replace));
+    expect(added).toEqual({ added: NEW, duplicates: OLD, suppressed: 0 });
+    expect(rows(path, "select topic_id from recipient where message_id = ?", id)).toEqual([{ topic_id: 2 }]);
+    expect(onItsWay(path)).toEqual({ joins: null, recipients: 1, messages: 1, counted: 1 });
+    clock.pass(LEASE_MS + 1);
+    await open();
     await expectAllSound(bench);
   });
 
@@ -521,4 +566,25 @@ it("a list of which nobody is new any more when it is decided adds nothing", asy
   expect(added.duplicates).toBe(LONG);
   expect(await one.totals("june")).toMatchObject({ total: LONG });
   await expectAllSound(bench);
+});
+
+it("a list whose topic got all of it before its first part changes nothing", async () => {
+  const { path, clock, open } = await prepareSqlite();
+  const store = await openStore(path, systemClock);
+  await ingest(store, ["q@x.example"]);
+  await ingest(store, people, { topic: "july" });
+  const other = new Database(path);
+  other.exec("begin immediate");
+  const adding = ingest(store, people);
+  // By now it was compared, and waits for the file.
+  await sleep(500);
+  other.exec(`update recipient set topic_id = 1; update message set topic_id = 1; update ingest set topic_id = 1;
+    update topic set pending = iif(id = 1, ${LONG + 1}, 0)`);
+  other.exec("commit");
+  other.close();
+  expect(await adding).toEqual({ added: 0, duplicates: LONG, suppressed: 0 });
+  await store.close();
+  expect(rows(path, "select count(*) as lists from ingest")).toEqual([{ lists: 2 }]);
+  await expectSound(await open(), clock);
+  expectSoundFile(path);
 });
