@@ -2,7 +2,7 @@
 import type { Claim, Scope, Source, Turn, TurnRequest } from "../../deliver/source.ts";
 import { allow, type Allowance, createTurnMemory, spend, type TurnMemory } from "../../deliver/turn.ts";
 import { type CapTurn, createCaps } from "./cap.ts";
-import { type Job, transaction } from "./connection.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due, type Looked } from "./due.ts";
 import { createExpiry, type Expiry } from "./expiry.ts";
@@ -175,22 +175,39 @@ interface Parts {
   steady: Steady;
 }
 
+/** Makes what writes that process `me` holds these messages, which are pending. It leaves the counters to the caller. */
+function createClaimWriter(db: Connection): (claims: readonly Waiting[], me: number) => void {
+  const take = db.prepare<[me: number, first: number, last: number]>(
+    "update message not indexed set state = 'sending', claimed_by = ? where id between ? and ? and state = 'pending'",
+  );
+  return (claims, me) => {
+    for (const [first, last] of runsOf(claims)) take.run(me, first, last);
+  };
+}
+
+/** The ids in runs that have no gap, first and last: a turn is mostly one run, and a statement costs more to begin than to change a row. */
+function runsOf(claims: readonly Waiting[]): [first: number, last: number][] {
+  const runs: [first: number, last: number][] = [];
+  for (const { id } of claims) {
+    const run = runs.at(-1);
+    if (run !== undefined && run[1] === id - 1) run[1] = id;
+    else runs.push([id, id]);
+  }
+  return runs;
+}
+
 /** Makes the function that takes one turn. It has to be called inside a transaction. */
 function createTurn({ db, clock }: Job, parts: Parts) {
   const { counters, due, expiry, bulkRoom, idOf, pauses, processes, settler, memory, steady } = parts;
   const pace = createPaceRow(db);
   const capOf = createCaps(db);
   const pastExpired = createPastExpired(db);
-  const claim = db.prepare<[number, number]>(
-    "update message set state = 'sending', claimed_by = ? where id = ? and state = 'pending'",
-  );
   const endpoints = createEndpoints(db, counters);
+  const claim = createClaimWriter(db);
 
   const takeAll = (claims: readonly Waiting[], me: number): void => {
-    for (const row of claims) {
-      claim.run(me, row.id);
-      counters.move(row.topicId, "pending", "sending");
-    }
+    claim(claims, me);
+    for (const { topicId } of claims) counters.move(topicId, "pending", "sending");
   };
 
   /** Finds what is due, and turns the topics of the first `most` messages to where they go now. */

@@ -12,6 +12,7 @@ import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
 import { createProver } from "./prove.ts";
+import { createSentWriter, portionsOf } from "./sent-answers.ts";
 import { createStepWriter } from "./steps.ts";
 import { mailWith, suppressedSql } from "./suppressed.ts";
 import { waitUntilSql } from "./waiting.ts";
@@ -44,18 +45,13 @@ export function createSettler(db: Connection, counters: Counters): Settler {
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const write = createMoveWriter(db);
+  const writeSent = createSentWriter(db);
   const { proveNoted } = createProver(db, counters);
 
   /** Returns the topic of the message when it had expired. */
   const settleOne = (settlement: Settlement, me: number, at: Now): number | undefined => {
     const { id } = settlement;
     const now = at.wall;
-    // For nearly all answers one statement is enough, and it does what `decide` would say.
-    if (settlement.kind === "sent" && write.sentByHolder(id, me, settlement.sesMessageId, now)) {
-      counters.move(settlement.topicId, "sending", "sent");
-      counters.sentAt(settlement.topicId, now);
-      return undefined;
-    }
     const row = held.get(id);
     if (!row) return undefined;
     const isMine = row.state === "sending" && row.claimed_by === me;
@@ -75,12 +71,25 @@ export function createSettler(db: Connection, counters: Counters): Settler {
     return move.to === "cancelled" && isExpired ? row.topic_id : undefined;
   };
 
+  /** For nearly all answers this is enough, and it does what `decide` would say. Returns the others. */
+  const settleUsual = (portion: readonly Settlement[], me: number, now: number): Settlement[] => {
+    const written = writeSent(portion, me, now);
+    return portion.filter((settlement) => {
+      if (settlement.kind !== "sent" || !written.has(settlement.id)) return true;
+      counters.move(settlement.topicId, "sending", "sent");
+      counters.sentAt(settlement.topicId, now);
+      return false;
+    });
+  };
+
   return {
     settle(settlements, me, now) {
       const expired = new Map<number, number>();
-      for (const settlement of settlements) {
-        const topicId = settleOne(settlement, me, now);
-        if (topicId !== undefined) expired.set(topicId, (expired.get(topicId) ?? 0) + 1);
+      for (const portion of portionsOf(settlements)) {
+        for (const settlement of settleUsual(portion, me, now.wall)) {
+          const topicId = settleOne(settlement, me, now);
+          if (topicId !== undefined) expired.set(topicId, (expired.get(topicId) ?? 0) + 1);
+        }
       }
       return expired;
     },
@@ -116,10 +125,6 @@ function createLoser(
 
 /** The statements that write a move. They leave the counters to the caller. */
 function createMoveWriter(db: Connection) {
-  const sentByHolder = db.prepare<[string, number, number, number]>(
-    `update message set state = 'sent', claimed_by = null, attempts = attempts + 1, ses_message_id = ?, sent_at = ?, error = null
-     where id = ? and state = 'sending' and claimed_by = ?`,
-  );
   const sent = db.prepare<[{ id: number; from: State; attempts: number; sesMessageId: string; now: number }]>(
     `update message set state = 'sent', claimed_by = null, attempts = attempts + @attempts, ses_message_id = @sesMessageId,
        sent_at = @now, error = null
@@ -146,9 +151,6 @@ function createMoveWriter(db: Connection) {
   );
   const keep = createStepWriter(db);
   return {
-    /** Writes the usual move, from `sending` to `sent`. False: process `me` does not hold the message, so nothing is changed. */
-    sentByHolder: (id: number, me: number, sesMessageId: string, now: number): boolean =>
-      sentByHolder.run(sesMessageId, now, id, me).changes > 0,
     /** Writes any move. */
     move(id: number, move: Move, { wall, steady }: Now): void {
       const { from, attempts, step } = move;

@@ -7,7 +7,7 @@ import { decide } from "../../../src/store/rules/settle.ts";
 import { waitUntil } from "../../../src/store/rules/due.ts";
 import type { Store } from "../../../src/store/store.ts";
 import fc from "../../support/properties.ts";
-import { EVERYTHING, failed, ingest, inDoubt, sent, settle, turn } from "../../support/store-actions.ts";
+import { EVERYTHING, failed, ingest, inDoubt, putBack, sent, settle, turn } from "../../support/store-actions.ts";
 import { expectSoundFile, inspect, prepareSqlite, rows } from "./bench.ts";
 
 interface Row {
@@ -131,4 +131,66 @@ it("an answer in the quick way counts the first and the last mail of its topic, 
   await settle(store, sent(b));
   const topic = inspect(path, (db) => db.prepare("select first_sent_at, last_sent_at from topic").get());
   expect(topic).toEqual({ first_sent_at: start, last_sent_at: start + 1_000 });
+});
+
+it("of many answers at once each counts as it would alone: those of others, in doubt, late or there twice, too", async () => {
+  const { open, path, clock } = await prepareSqlite();
+  const [mine, other] = [await open(), await open()];
+  await ingest(
+    mine,
+    Array.from({ length: 60 }, (_, at) => `p${at}@x.example`),
+  );
+  const { claims } = await turn(mine, 50);
+  const theirs = (await turn(other, 10)).claims;
+  const [doubtful, late] = [claims.slice(0, 3), claims.slice(3, 6)];
+  await settle(mine, ...doubtful.map((claim) => inDoubt(claim)), ...late.map((claim) => sent(claim, "early")));
+  const answers = [...claims, ...theirs].map((claim) => sent(claim));
+  // Their messages stand between ours, in the middle of what one statement writes.
+  answers.splice(10, 0, ...answers.splice(50, 10), sent(claims[20]), failed(claims[49]));
+  clock.pass(1_000);
+  await settle(mine, ...answers);
+  const states = rows(
+    path,
+    "select state, claimed_by is null as isFree, count(*) as count, sum(attempts) as attempts from message group by 1, 2",
+  );
+  expect(states).toEqual([
+    { state: "failed", isFree: 1, count: 1, attempts: 1 },
+    { state: "sending", isFree: 0, count: 10, attempts: 0 },
+    { state: "sent", isFree: 1, count: 49, attempts: 49 },
+  ]);
+  const wrong = "select id, ses_message_id from message where state = 'sent' and ses_message_id <> 'ses-' || id";
+  expect(rows(path, wrong)).toEqual(late.map(({ id }) => ({ id, ses_message_id: "early" })));
+  expect(rows(path, "select sent, sending, pending, in_doubt, failed from topic")).toEqual([
+    { sent: 49, sending: 10, pending: 0, in_doubt: 0, failed: 1 },
+  ]);
+  expectSoundFile(path);
+});
+
+it("of two answers to one call the first counts, also in the middle of many, and claims with gaps take nobody else's", async () => {
+  const { open, path, clock } = await prepareSqlite();
+  const [mine, other] = [await open(), await open()];
+  await ingest(
+    mine,
+    Array.from({ length: 60 }, (_, at) => `p${at}@x.example`),
+  );
+  const first = await turn(mine, 20);
+  const theirs = (await turn(other, 10)).claims;
+  // What goes back leaves gaps: the next turn claims around what the other process holds.
+  await settle(mine, ...first.claims.filter((_, at) => at % 3 === 0).map((claim) => putBack(claim)));
+  clock.pass(1_000);
+  const { claims } = await turn(mine, 60);
+  const ids = new Set(claims.map(({ id }) => id));
+  expect(theirs.filter(({ id }) => ids.has(id))).toEqual([]);
+  const held = "select count(*) as count from message where state = 'sending' group by claimed_by order by count";
+  expect(rows(path, held)).toEqual([{ count: 10 }, { count: 50 }]);
+  const [early, twice] = [claims[3], claims[5]];
+  const answers = claims.map((claim) => sent(claim));
+  answers.splice(8, 0, sent(twice, "second"));
+  answers.unshift(failed(early));
+  await settle(mine, ...answers);
+  expect(rows(path, `select state from message where id = ${early?.id}`)).toEqual([{ state: "failed" }]);
+  expect(rows(path, `select ses_message_id as id from message where id = ${twice?.id}`)).toEqual([
+    { id: `ses-${twice?.id}` },
+  ]);
+  expectSoundFile(path);
 });
