@@ -30,7 +30,10 @@ function sendLongAgo(path) {
   db.close();
 }
 
-export async function run([count = "1000000", only = "import,again,schedule,cancel,retry,contents,prune,half"]) {
+export async function run([
+  count = "1000000",
+  only = "import,again,another,schedule,cancel,retry,contents,prune,half",
+]) {
   const wanted = new Set(only.split(","));
   await scratch(async (folder) => {
     const db = `${folder}/job.db`;
@@ -42,6 +45,7 @@ export async function run([count = "1000000", only = "import,again,schedule,canc
     const commands = {
       import: ["import", csv, "--topic", "campaign", ...about],
       again: ["import", csv, "--topic", "campaign", ...about],
+      another: ["import", csv, "--topic", "campaign", "--subject", "Another", "--replace-content", ...about],
       schedule: ["schedule", "--topic", "campaign", "--at", "+1h", ...about],
       cancel: ["cancel", "campaign", ...about],
       retry: ["retry", "campaign", "--state", "cancelled", "--yes", ...about],

@@ -254,9 +254,10 @@ export class Burst {
   }
 
   #isDone(turn: Turn, room: number): boolean {
-    const { flight, steering } = this.#parts;
+    const { flight, options, steering } = this.#parts;
     if (!flight.isEmpty()) return false;
     if (steering.isStopped() || steering.isAtLimit()) return true;
+    if (turn.isMoving && options.whenDrained === "end") return false;
     return room > 0 && turn.drained && steering.nextRetryInMs() === null && !this.#staysForReserve();
   }
 
@@ -358,6 +359,7 @@ const NO_TURN = {
   validForMs: 0,
   rateWaitMs: null,
   drained: false,
+  isMoving: false,
   reserved: null,
   expired: 0,
 };

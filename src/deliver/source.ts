@@ -118,6 +118,11 @@ export interface Turn {
   rateWaitMs: number | null;
   /** True: no other message of the scope may be claimed now. */
   drained: boolean;
+  /**
+   * True: it is drained, and mail of the scope waits only because its topic is being given another time or content, which takes some
+   * seconds. Nobody adds anything when that ends.
+   */
+  isMoving: boolean;
   /** True: bulk mail is due that `Scope.reserve` keeps back. Null: more urgent mail took all the room, so nobody looked. */
   reserved: boolean | null;
   /**

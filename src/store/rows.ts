@@ -89,8 +89,8 @@ export interface TopicRow extends Totals, EventCounts {
   pausedAt: number | null;
   /** When the pause ends by itself; null: it is not paused, or until somebody resumes it. */
   pausedUntil: number | null;
-  /** When somebody last moved a part of it to another time, and nothing of it is sent before all has moved; null: nobody moves it. */
-  movingAt: number | null;
+  /** What its messages are being given in parts, another content first; nothing of it is sent before all have it. Null: nothing. */
+  moving: "content" | "time" | null;
   /** Where its mail goes; null: nothing of it was claimed yet. */
   endpoint: Endpoint | null;
   /** When the first call about one of its messages may have left; null: none did. */

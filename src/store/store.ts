@@ -151,7 +151,7 @@ export interface Topics {
   topicsWithAnswers(answers: number): Promise<TopicRow[]>;
   /** The topics that are paused now, oldest first. It costs no more when others are many. */
   paused(): Promise<TopicRow[]>;
-  /** The topics that somebody is giving another time, or was when the process died, oldest first. It costs no more when others are many. */
+  /** The topics that somebody is giving another time or content, or was when the process died, oldest first. It costs no more when others are many. */
   moving(): Promise<TopicRow[]>;
   /** The topic of this name; null: there is none. */
   topic(name: string): Promise<TopicRow | null>;

@@ -1,4 +1,4 @@
-/** What commands say of topics that are paused, or that somebody moves to another time. */
+/** What commands say of topics that are paused, or that somebody gives another time or content. */
 import { count } from "../counted.ts";
 import { emptyRun, type Halt, type SendResult } from "../deliver/sender.ts";
 import { aboutTopic } from "./commands.ts";
@@ -19,7 +19,7 @@ const SHOWN = 10;
 /** Why nothing of a topic is sent that is paused or being moved, and how to go on; null: it is neither, or there is none of this name. */
 export async function pauseHalt(context: Where, store: Topics, topic: string): Promise<Halt | null> {
   const row = await store.topic(topic);
-  return row === null || (row.pausedAt === null && row.movingAt === null) ? null : haltOf(context, row);
+  return row === null || (row.pausedAt === null && row.moving === null) ? null : haltOf(context, row);
 }
 
 /** The result of a run that may not begin. */
@@ -49,7 +49,7 @@ export async function tellLeftOut(context: Context, store: Topics, endpoint: Top
   const moving = (await store.moving()).filter(({ pausedAt }) => pausedAt === null);
   for (const [rows, what] of [
     [paused, "more paused topics"],
-    [moving, "more topics that are being given another time"],
+    [moving, "more topics that are being given another time or content"],
   ] as const) {
     const waiting = rows.filter(
       (row) => row.pending > 0 && row.cancelledAt === null && (row.endpoint === null || row.endpoint === endpoint),
@@ -79,8 +79,9 @@ export function resumeCommand(context: Where, topic: string): string {
 }
 
 /** Of a topic that is paused, else being moved. */
-function haltOf(context: Where, { topic, pausedAt, pausedUntil }: TopicRow): Halt & { hint: string } {
-  if (pausedAt === null) return { reason: `topic "${topic}" is being given another time`, hint: MOVING_HINT };
+function haltOf(context: Where, { topic, pausedAt, pausedUntil, moving }: TopicRow): Halt & { hint: string } {
+  if (pausedAt === null)
+    return { reason: `topic "${topic}" is being given another ${moving ?? "time"}`, hint: MOVING_HINT };
   const until = pausedUntil === null ? "" : ` until ${localWhen(pausedUntil, context.io.clock.now())}`;
   return { reason: `topic "${topic}" is paused${until}`, hint: `resume it with: ${resumeCommand(context, topic)}` };
 }

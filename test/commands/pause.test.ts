@@ -150,7 +150,7 @@ describe("send and a paused topic", () => {
     // As `schedule --topic` leaves a topic when it is killed.
     await inJob(
       join(folder, "ses-mail.db"),
-      `update sm.topic set moving_at = ${Date.now()}, moving_to = '{"notBefore":0,"times":null,"last":0,"begunAt":0}' where name <> 'open';
+      `update sm.topic set moving_at = ${Date.now()}, moving_to = '{"time":{"notBefore":0,"times":null,"last":0,"begunAt":0},"content":null}' where name <> 'open';
        update sm.topic set endpoint = 'sandbox' where name = 'rehearsed'`,
     );
     const result = await call("send", "--rate", "100");

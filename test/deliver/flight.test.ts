@@ -20,6 +20,7 @@ const turnOf = (number: number, ...ids: number[]): Turn => ({
   validForMs: 1_000,
   rateWaitMs: null,
   drained: false,
+  isMoving: false,
   reserved: false,
   expired: 0,
   perSecond: 1,

@@ -48,6 +48,7 @@ describe("calls of one turn", () => {
     validForMs: 10_000,
     rateWaitMs: null,
     drained: false,
+    isMoving: false,
     reserved: null,
     expired: 0,
     perSecond: 100,

@@ -161,7 +161,7 @@ describe.skipIf(noNats)("a worker on NATS", () => {
     const [ago, later] = [Date.now() - 60_000, Date.now() + 3_600_000];
     await inJob(
       path,
-      `update sm.topic set moving_at = ${ago}, moving_to = '{"notBefore":${later},"last":1000,"times":null,"begunAt":${ago}}' where name = 'moved';
+      `update sm.topic set moving_at = ${ago}, moving_to = '{"time":{"notBefore":${later},"last":1000,"times":null,"begunAt":${ago}},"content":null}' where name = 'moved';
        update sm.topic set cancelled_at = ${ago}, cancelling_at = ${ago} where name = 'closed'`,
     );
     const states = async () => {

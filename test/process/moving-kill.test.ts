@@ -189,7 +189,7 @@ it("what a cancel and a schedule leave that are killed beside a plain send, it f
   await inJob(
     path,
     `update sm.topic set cancelled_at = ${ago}, cancelling_at = ${ago} where name = 'june';
-     update sm.topic set moving_at = ${ago}, moving_to = '{"notBefore":${later},"last":1000,"times":null,"begunAt":${ago}}' where name = 'july'`,
+     update sm.topic set moving_at = ${ago}, moving_to = '{"time":{"notBefore":${later},"last":1000,"times":null,"begunAt":${ago}},"content":null}' where name = 'july'`,
   );
   const marked = "select name from sm.topic where moving_at is not null or cancelling_at is not null";
   await until(async () => (await inJob(path, marked)).length === 0, "the rest");

@@ -1,6 +1,6 @@
 /** What a kind of store brings so that its promises can be tried, and short words for requests. */
 import type { Content } from "../../src/message.ts";
-import type { Move } from "../../src/store/move.ts";
+import type { Moves } from "../../src/store/move.ts";
 import type { AcceptMessage, AcceptRequest, AcceptResult } from "../../src/store/rows.ts";
 import type { Opened, Store } from "../../src/store/store.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
@@ -21,8 +21,8 @@ export interface Bench {
   dump(): Promise<unknown>;
   /** Makes of topic june what a process leaves of it that is killed right after it began to cancel it. */
   leaveClosed(): Promise<void>;
-  /** The same of one that is killed right after it began to give it another time. */
-  leaveMoving(move: Move): Promise<void>;
+  /** The same of one that is killed right after it began to give it another time or content. */
+  leaveMoving(moves: Moves): Promise<void>;
   /** Closes every handle and removes the job. Safe to call twice. */
   dispose(): Promise<void>;
 }

@@ -16,6 +16,8 @@ export class MemorySource implements Source {
   /** Throws instead of taking the turn, while it says so. */
   broken: () => unknown = () => null;
   rateWaitMs: number | null = null;
+  /** As if more were being moved. */
+  isMoving = false;
   mostSending = 0;
   /** How long claims are the caller's. */
   validForMs = 45_000;
@@ -56,6 +58,7 @@ export class MemorySource implements Source {
       validForMs: this.validForMs,
       rateWaitMs: this.rateWaitMs !== null && due.length > claims.length ? this.rateWaitMs : null,
       drained: request.room > 0 && due.length < Math.max(1, limit),
+      isMoving: this.isMoving,
       reserved: false,
       expired: 0,
       perSecond: request.perSecond,

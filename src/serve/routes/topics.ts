@@ -191,7 +191,7 @@ const NO_MAIL: Omit<TopicRow, "topic"> = {
   cancelledAt: null,
   pausedAt: null,
   pausedUntil: null,
-  movingAt: null,
+  moving: null,
   endpoint: null,
   calledAt: null,
   afreshAt: null,

@@ -18,10 +18,10 @@ import { byIndex } from "./by-index.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
 import { lookFromStart } from "./follow.ts";
-import { IS_VARIANT } from "./list-topics.ts";
+import { IS_VARIANT } from "./variants.ts";
 import { notify } from "./notify.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
-import { finishMove } from "./reschedule.ts";
+import { finishTimes } from "./moving.ts";
 import { createCounters } from "./state-counters.ts";
 import { ANY_FORGOTTEN, concernsSql, forgottenSql, lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topic-ids.ts";
@@ -45,7 +45,7 @@ export function createAfresh(
       const closed = await transaction(job, (tx) => close(tx, topicId, topic));
       if (closed === null) return null;
       // Whoever finished it later would undo the time that is given here.
-      await finishMove(job, topicId, signal);
+      await finishTimes(job, topicId, signal);
       const { rehearsal, since } = closed;
       const removal = { topic, topicId, since, notBefore, expiresIn: expiresInMs };
       for (const part of partsOf(await rangesOf(ask, [topicId]), SIZE)) {

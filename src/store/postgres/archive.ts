@@ -163,7 +163,7 @@ async function refuseWhenAtWork({ query }: Tx, name: string): Promise<void> {
   );
   if (moving !== undefined)
     throw new UserError(
-      `topic ${moving.topic} of ${name} is being given another time`,
+      `topic ${moving.topic} of ${name} is being given another time or content`,
       "run the same command again in a minute",
     );
   // What was handed over to a broker goes on there, whichever place the job is in.

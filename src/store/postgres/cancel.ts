@@ -9,7 +9,7 @@ import type { Topics } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
 import { type Part, partsOf, partsWith, rangesOf } from "./ranges.ts";
-import { finishMove } from "./reschedule.ts";
+import { finishTimes } from "./moving.ts";
 import { createCounters } from "./state-counters.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
@@ -69,7 +69,7 @@ async function sweep(
   signal?: AbortSignal,
 ): Promise<{ cancelled: number; inFlight: number }> {
   // A retry brings all of it back for one time.
-  await finishMove(job, cancelling.topicId, signal);
+  await finishTimes(job, cancelling.topicId, signal);
   const swept = { cancelled: 0, inFlight: 0 };
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   const parts = partsOf(await rangesOf(ask, [cancelling.topicId]), SIZE);

@@ -9,7 +9,7 @@ import { anyExpired, haveManyExpired } from "./expiry.ts";
 import { bulkRoomOf } from "./reserve.ts";
 import type { Tx } from "./transaction.ts";
 import type { Place, Places } from "./follow.ts";
-import { pausedTopics, scopeValues } from "./sendable.ts";
+import { anyMoving, pausedTopics, scopeValues } from "./sendable.ts";
 import { counting, EARLIEST, priorityBelow, streams, type Where } from "./waiting-index.ts";
 import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 
@@ -230,9 +230,23 @@ export interface Glance {
   laterInMs: number | null;
   /** True: a timed pause seems to begin after now. */
   areAhead: boolean;
+  /** As `Turn.isMoving`. */
+  isMoving: boolean;
   /** The oldest version of the schema that a program must know. */
   oldestProgram: number;
 }
+
+/** As `Turn.isMoving` says of a scope of which nothing is due. */
+export async function isMoving(query: Tx["query"], scope: Scope, now: Now): Promise<boolean> {
+  const { sql, values } = asked(MOVING, scope, now, []);
+  const [row] = await query<{ isMoving: boolean }>(sql, values);
+  return row?.isMoving === true;
+}
+
+const MOVING = texts(
+  (where) => `select ${anyMoving(where === "all" ? "true" : `t.name = ${where.name}`)} as "isMoving"`,
+  4,
+);
 
 /** Says when something of the scope may be claimed. It counts nothing. */
 export async function glance(query: Tx["query"], scope: Scope, now: Now): Promise<Glance> {
@@ -258,12 +272,13 @@ export async function glance(query: Tx["query"], scope: Scope, now: Now): Promis
     );
   const ends = await afterPauses(query, first.paused ?? [], scope.maxLateMs, now);
   const laterInMs = minimum([...later, ...ends]);
-  const { areAhead, hasExpired, oldestProgram } = first;
-  return { nextInMs: isDue ? 0 : laterInMs, reserved, hasExpired, laterInMs, areAhead, oldestProgram };
+  const { areAhead, hasExpired, isMoving, oldestProgram } = first;
+  return { nextInMs: isDue ? 0 : laterInMs, reserved, hasExpired, laterInMs, areAhead, isMoving, oldestProgram };
 }
 
 interface GlanceRow {
   oldestProgram: number;
+  isMoving: boolean;
   areAhead: boolean;
   hasExpired: boolean;
   paused: PausedTopic[] | null;
@@ -279,10 +294,12 @@ interface PausedTopic {
 }
 
 const glanceAt = (alive: "alive" | "all") => (where: Where) => {
-  const paused = pausedTopics(where === "all" ? "true" : `t.name = ${where.name}`);
+  const ofScope = where === "all" ? "true" : `t.name = ${where.name}`;
+  const paused = pausedTopics(ofScope);
   return `select j.oldest_program as "oldestProgram",
       exists (select 1 from sm.topic where paused_at > $1::bigint and paused_until is not null) as "areAhead",
       ${anyExpired("$1::bigint")} as "hasExpired",
+      ${anyMoving(ofScope)} as "isMoving",
       (select json_agg(p) from (${paused}) p) as paused, c.span, c."isBulk", c."notBefore"
     from sm.job j left join (
       select s.span, p.priority <= ${MOST_BULK} as "isBulk", min(s.not_before) as "notBefore"

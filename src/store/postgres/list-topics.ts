@@ -1,40 +1,42 @@
 /** The topics that lists go into: whether one takes a list, and opening it with the list's content. */
-import { prioritySql } from "../common-sql.ts";
-import type { Kind } from "../../message.ts";
+import { STATES } from "../../message.ts";
+import { FEW } from "../move.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import { timeWithSql } from "../rules/topic-time.ts";
-import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
-import type { Tx } from "./transaction.ts";
-import { type Part, partsOf, rangesOf } from "./ranges.ts";
-import { createCounters } from "./state-counters.ts";
-import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
+import { giveContent } from "./content-part.ts";
+import { lastIdOf, noteMove, PAGE, underWay } from "./moving.ts";
+import { partsOf, rangesOf } from "./ranges.ts";
 import { track, type TrackedTopic, writeTracking } from "./tracked-topics.ts";
+import type { Tx } from "./transaction.ts";
+import { hasVariant } from "./variants.ts";
 
 /** The part of a list's target that decides whether the topic takes it. */
 type ListTopic = Pick<ListTarget, "topic" | "content" | "replaceContent">;
 
+const TOTAL = STATES.map((state) => `c.${state}`).join(" + ");
+
 /** A topic that may be there before a list. */
 export interface TopicRecord extends AdmittingTopic, TrackedTopic {
   contentId: number;
+  /** How many messages it has had. */
+  total: number;
 }
-
-/** True in SQL when the gateway gave message `m` another content than the topic's own. */
-export const IS_VARIANT = `not exists (select 1 from sm.recipient r
-  where r.address = ${lowerSql("m.email")} and r.topic_id = m.topic_id and r.variant = ${OWN_VARIANT} and r.message_id = m.id)`;
 
 /**
  * The topic as it is now; null: there is none yet. `contentId` is the id of the list's content; null: it is not in the database.
+ * `plain`: a topic that is known to have no message with this content beside its own.
  * @throws TopicRefusedError when the topic may not take the list.
  */
 export async function admittedTopic(
   query: Tx["query"],
   { topic: name, replaceContent }: ListTopic,
   contentId: number | null,
+  plain: TopicRecord | null = null,
 ): Promise<TopicRecord | null> {
   const [topic] = await query<TopicRecord>(
-    `select t.id, t.content_id as "contentId", ${ADMITTING}, t.tracks_opens as "tracksOpens", t.tracks_clicks as "tracksClicks"
+    `select t.id, t.content_id as "contentId", ${TOTAL} as total, ${ADMITTING}, t.tracks_opens as "tracksOpens", t.tracks_clicks as "tracksClicks"
      from ${TOPIC} where t.name = $1`,
     [name],
   );
@@ -47,7 +49,7 @@ export async function admittedTopic(
   // The rule asks last whether it is a variant, and only when that matters.
   let asksForVariants = false;
   let admission = answer(() => ((asksForVariants = true), false));
-  if (asksForVariants && topic !== undefined && contentId !== null) {
+  if (asksForVariants && topic !== undefined && contentId !== null && topic.id !== plain?.id) {
     const is = await hasVariant(query, topic.id, contentId);
     admission = answer(() => is);
   }
@@ -96,52 +98,22 @@ export function retimeTopic(tx: Tx, topicId: number, { notBefore }: ListTarget):
   );
 }
 
-/** So many ids one statement looks at. */
-const SIZE = 20_000;
-
-/** True when the topic has messages with this content beside its own. */
-async function hasVariant(query: Tx["query"], topicId: number, contentId: number): Promise<boolean> {
-  for (const part of partsOf(await rangesOf(query, [topicId]), SIZE)) {
-    const [row] = await query<{ found: boolean }>(
-      `select exists (select 1 from sm.message m
-         where ${part.has("m.id")} and m.topic_id = $3 and m.content_id = $4 and ${IS_VARIANT}) as found`,
-      [...part.values, topicId, contentId],
-    );
-    if (row?.found === true) return true;
-  }
-  return false;
-}
-
-/** Gives a topic another content, and all of it that was not sent. */
-async function replaceContent(tx: Tx, { id, contentId: before }: TopicRecord, contentId: number): Promise<void> {
+/**
+ * Gives a topic another content, and all of it that was not sent: a short topic at once, a long one in parts (./moving.ts). Nothing of
+ * it is claimed from here on until all have the content.
+ */
+async function replaceContent(tx: Tx, { id, total, contentId: before }: TopicRecord, contentId: number): Promise<void> {
   await tx.run("update sm.topic set content_id = $2 where id = $1", [id, contentId]);
-  const [change] = await tx.query<{ kind: Kind; isOfKind: boolean; isOfList: boolean }>(
-    `select a.kind, a.kind = b.kind as "isOfKind", a.list is not distinct from b.list as "isOfList"
-     from sm.content a, sm.content b where a.id = $1 and b.id = $2`,
-    [contentId, before],
+  const [change] = await tx.query<{ sifts: boolean }>(
+    `select a.list is distinct from b.list or a.kind <> b.kind as sifts from sm.content a, sm.content b
+     where a.id = $1 and b.id = $2`,
+    [before, contentId],
   );
-  const { kind = "bulk", isOfKind = true, isOfList = true } = change ?? {};
-  const priority = isOfKind ? "" : `, priority = ${prioritySql("m.priority", `'${kind}'`)}`;
-  for (const part of partsOf(await rangesOf(tx.query, [id]), SIZE)) {
-    // A message that may have arrived, also one in doubt, keeps the content that it was sent with.
-    await tx.run(
-      `update sm.message m set content_id = $4${priority} where ${part.has("m.id")} and m.topic_id = $3
-       and m.state in ('pending', 'failed', 'cancelled', 'suppressed') and not ${IS_VARIANT}`,
-      [...part.values, id, contentId],
-    );
-    if (!isOfKind || !isOfList) await suppressPending(tx, id, part);
+  const content = { id: contentId, sifts: change?.sifts === true };
+  // What is under way already would bring the content back that it began with.
+  if (total > FEW || (await underWay(tx.query, id)) !== null) {
+    await noteMove(tx, id, { content: { ...content, last: await lastIdOf(tx.query, id) } });
+    return;
   }
-}
-
-/** Suppresses what waits in a part of a topic for addresses that it may not be sent to. */
-async function suppressPending(tx: Tx, topicId: number, part: Part): Promise<void> {
-  const stopped = suppressedSql(lowerSql("m.email"), "t.endpoint", mailWith("m.content_id"));
-  const suppressed = await tx.run(
-    `update sm.message m set state = 'suppressed' from sm.topic t
-     where ${part.has("m.id")} and m.topic_id = $3 and t.id = m.topic_id and m.state = 'pending' and ${stopped}`,
-    [...part.values, topicId],
-  );
-  const counters = createCounters();
-  counters.move(topicId, "pending", "suppressed", suppressed);
-  await counters.write(tx);
+  for (const part of partsOf(await rangesOf(tx.query, [id]), PAGE)) await giveContent(tx, part, id, content);
 }

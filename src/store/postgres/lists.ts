@@ -31,6 +31,7 @@ import { turnTo } from "./endpoints.ts";
 import { forecast } from "./forecast.ts";
 import { type Filled, fill, type Reserved, suppressLate } from "./list-rows.ts";
 import { admittedTopic, createTopic, retimeTopic, updateTopic } from "./list-topics.ts";
+import { finishContent } from "./moving.ts";
 import { notify } from "./notify.ts";
 import { reserveMessageIds } from "./numbering.ts";
 import { createStagedRows, type StagedRows } from "./staged-rows.ts";
@@ -53,6 +54,8 @@ export function createLists(job: Job): Lists {
         async commit(target) {
           await rows.flush();
           const counts = await merge(job, target, rows);
+          // The list is in. Of a long topic the messages that were there before get its content now.
+          await finishContentOf(job, target);
           if (counts.added > 0 && target.notBefore === null) notify(job);
           await rows.discard();
           return counts;
@@ -67,6 +70,13 @@ export function createLists(job: Job): Lists {
 async function check(job: Job, target: Parameters<Lists["checkList"]>[0]): Promise<void> {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   await admittedTopic(ask, target, await findContent(ask, written(target.content)));
+}
+
+async function finishContentOf(job: Job, { topic }: ListTarget): Promise<void> {
+  const [row] = await read<{ id: number }>(job, "select id from sm.topic where name = $1 and moving_at is not null", [
+    topic,
+  ]);
+  if (row !== undefined) await finishContent(job, row.id);
 }
 
 async function merge(job: Job, target: ListTarget, rows: StagedRows): Promise<ListCounts> {
@@ -102,7 +112,8 @@ async function finish(
 ): Promise<ListCounts> {
   const { topicId, added } = filled;
   await keepContentAs(tx, contentId, written(target.content));
-  const topic = await admittedTopic(tx.query, target, contentId);
+  // Nobody else has added anything to the topic since its recipients were written.
+  const topic = await admittedTopic(tx.query, target, contentId, filled.topic);
   if ((topic?.id ?? null) !== (filled.topic?.id ?? null)) throw new TopicChanged();
   if (topic === null) await createTopic(tx, target, { id: topicId, contentId });
   else await updateTopic(tx, topic, target, contentId);

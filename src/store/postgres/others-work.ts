@@ -2,7 +2,7 @@
 import { isAbandoned } from "../rules/cancelling.ts";
 import { finishCancel } from "./cancel.ts";
 import { type Job, read } from "./connection.ts";
-import { finishMove } from "./reschedule.ts";
+import { carryOut } from "./moving.ts";
 
 /** As `Topics.finishOthersWork`. */
 export async function finishOthersWork(job: Job, signal: AbortSignal): Promise<void> {
@@ -13,5 +13,5 @@ export async function finishOthersWork(job: Job, signal: AbortSignal): Promise<v
   );
   const isDead = (at: number | null) => at !== null && isAbandoned(at, job.time.now().wall);
   for (const { id, cancellingAt } of begun) if (isDead(cancellingAt)) await finishCancel(job, id, signal);
-  for (const { id, movingAt } of begun) if (isDead(movingAt)) await finishMove(job, id, signal);
+  for (const { id, movingAt } of begun) if (isDead(movingAt)) await carryOut(job, id, () => true, signal);
 }

@@ -6,6 +6,7 @@ import type { Topics } from "../store.ts";
 import { byIndex } from "./by-index.ts";
 import { finishCancel } from "./cancel.ts";
 import { type Job, read } from "./connection.ts";
+import { carryOut } from "./moving.ts";
 import { transaction, type Tx } from "./transaction.ts";
 import { NOTHING, type Part, partsOf, partsWith, rangesOf } from "./ranges.ts";
 import { createCounters } from "./state-counters.ts";
@@ -36,6 +37,13 @@ async function countExpired(job: Job, topic: string, states: readonly State[]): 
 
 async function retryAll(job: Job, states: readonly State[]): Promise<number> {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
+  const moving = await ask<{ id: number }>(
+    "select id from sm.topic where moving_at is not null and cancelled_at is null",
+  );
+  await finishMoves(
+    job,
+    moving.map(({ id }) => id),
+  );
   const found = await ask<{ id: number }>(
     `select t.id from sm.topic t join sm.topic_count c on c.topic_id = t.id
      where t.cancelled_at is null and t.pruned_at is null and ${["0", ...states.map((state) => `c.${state}`)].join(" + ")} > 0`,
@@ -47,9 +55,15 @@ async function retryAll(job: Job, states: readonly State[]): Promise<number> {
   return retried;
 }
 
+/** What is retried keeps its content and its time. Some of it would get others, were they still being given to the topic. */
+async function finishMoves(job: Job, topicIds: readonly number[]): Promise<void> {
+  for (const topicId of topicIds) await carryOut(job, topicId, () => true);
+}
+
 async function retryTopic(job: Job, topic: string, states: readonly State[]): Promise<number> {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   const topicId = await topicIdOf(ask, topic, job.name);
+  await finishMoves(job, [topicId]);
   const parts = partsOf(await rangesOf(ask, [topicId]), SIZE);
   let known = await nextPart(job, { topicId, known: null, states }, NOTHING);
   let retried = 0;

@@ -36,7 +36,7 @@ const SHOWN_TIME = shownTimeSql(
 const ROW = `t.name as topic, ${SHOWN_TIME} as "notBefore", t.cancelled_at as "cancelledAt", t.endpoint,
   case when t.paused_until is null or t.paused_until > $1 then t.paused_at end as "pausedAt",
   case when t.paused_until > $1 then t.paused_until end as "pausedUntil",
-  t.moving_at as "movingAt", t.called_at as "calledAt", t.afresh_at as "afreshAt", t.pruned_at as "prunedAt",
+  case when t.moving_at is null then null when t.moving_to::json ->> 'content' is null then 'time' else 'content' end as moving, t.called_at as "calledAt", t.afresh_at as "afreshAt", t.pruned_at as "prunedAt",
   (select coalesce(sum(messages), 0)::int8 from sm.removed where topic_id = t.id) as removed, c.first_sent_at as "firstSentAt", c.last_sent_at as "lastSentAt",
   t.reported_at as "reportedAt", t.tracks_opens as "tracksOpens", t.tracks_clicks as "tracksClicks",
   c.reader_opens as "readerOpens", c.machine_opens as "machineOpens", c.clicks, ${TOTAL} as total,

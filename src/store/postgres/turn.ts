@@ -6,7 +6,7 @@ import { StoppedError } from "../../errors.ts";
 import { type CapTurn, createCapTurn } from "./cap.ts";
 import type { Job } from "./connection.ts";
 import { TakenForDead, transaction, type Tx } from "./transaction.ts";
-import { claimOf, findDue, type Found, glance } from "./due.ts";
+import { claimOf, findDue, type Found, glance, isMoving } from "./due.ts";
 import { sweepExpired } from "./expiry.ts";
 import { turnTo } from "./endpoints.ts";
 import { type Claimed, createFollower, type Places } from "./follow.ts";
@@ -38,6 +38,8 @@ interface Done {
   /** What a look for messages found. */
   count: number;
   cutShort: boolean;
+  /** True: mail of the scope is being given another time or content. */
+  moving: boolean;
   /** True: bulk mail is due that the reserve keeps back. */
   reserved: boolean | null;
   /** How many messages of the scope's topic were cancelled because they had expired. */
@@ -121,13 +123,13 @@ export function createTurns(job: Job): Turns {
     const mine = ++number;
     let writes = mustWrite(request);
     let { room } = request;
-    let reserved = false;
+    let [reserved, moving] = [false, false];
     // Who has nothing to write asks first whether anything is due: that costs no lock and no place of the rate.
     if (room > 0 && !writes) {
       const seen = await glance(ask, request.scope, job.time.now());
       if (seen.oldestProgram > SCHEMA_VERSION) throw outgrown(job);
       if (seen.hasExpired) writes = true;
-      reserved = seen.reserved;
+      ({ reserved, isMoving: moving } = seen);
       if (seen.areAhead) [writes, lookedAt] = [true, Number.NEGATIVE_INFINITY];
       if (seen.nextInMs !== 0) room = 0;
     }
@@ -141,13 +143,15 @@ export function createTurns(job: Job): Turns {
     rate.done();
     const perSecond = share?.perSecond ?? done?.perSecond ?? (await rateNow(request.perSecond));
     const told = share !== null && room > 0 ? spend(share.allowed, done ?? SOMETHING) : null;
+    const drained = told?.drained ?? (request.room > 0 && done?.cutShort !== true);
     const validUntil = Math.min(leasedAt + VALID_MS, share?.validUntil ?? Infinity);
     return {
       number: mine,
       claims: done?.claims ?? [],
       validForMs: Math.max(0, validUntil - calledAt),
       rateWaitMs: told?.rateWaitMs ?? null,
-      drained: told?.drained ?? (request.room > 0 && done?.cutShort !== true),
+      drained,
+      isMoving: drained && (done?.moving ?? moving),
       reserved: share !== null && done !== null ? done.reserved : reserved,
       expired: done?.expired ?? 0,
       perSecond,
@@ -206,8 +210,9 @@ async function takeTurn(
   // What is put back may be due, so the look has to see it.
   const looked = settlements.some(({ kind }) => kind === "put_back") ? settled.then(look) : look();
   const shown = share === null ? rateInForce(tx.query, job, request.perSecond) : undefined;
-  const [{ claimed, count, cutShort, reserved }, perSecond, late, { byTopic, more }] = await Promise.all([
+  const [{ claimed, count, cutShort, reserved }, moving, perSecond, late, { byTopic, more }] = await Promise.all([
     looked,
+    request.room > 0 && isMoving(tx.query, scope, tx.now),
     shown,
     settled,
     swept,
@@ -219,7 +224,7 @@ async function takeTurn(
   tx.handOut(claims.length);
   tx.closeWith(Promise.all([hold(tx, claims), counters.write(tx), renew(tx, request.perSecond)]).then(() => undefined));
   // A run must not end before everything that has expired is cancelled.
-  const told = { count, cutShort: cutShort || more, reserved, expired };
+  const told = { count, cutShort: cutShort || more, moving, reserved, expired };
   return { claims, claimed, ...told, putBack: unseen, leasedAt, perSecond };
 }
 

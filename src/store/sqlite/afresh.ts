@@ -12,10 +12,11 @@ import { PLAYED } from "../rules/states.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import type { Rehearsal, Sender } from "../rows.ts";
 import type { Topics } from "../store.ts";
-import { ADMITTING, IS_VARIANT } from "./list-topics.ts";
+import { ADMITTING } from "./list-topics.ts";
+import { IS_VARIANT } from "./variants.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { finishJoining } from "./joining.ts";
-import { finishMove } from "./reschedule.ts";
+import { finishTimes } from "./moving.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { ANY_FORGOTTEN, concernsSql, forgottenSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { createRangeWalk, PART_SIZES, type Range } from "./ranges.ts";
@@ -65,7 +66,7 @@ export function createAfresh(
       const closed = await write(() => close(topicId, topic));
       if (closed === null) return null;
       // Whoever finished it later would undo the time that is given here.
-      await finishMove(job, topicId, signal);
+      await finishTimes(job, topicId, signal);
       await finishJoining(job, topicId, signal);
       const { rehearsal, since } = closed;
       // What is added later is new, and has nothing to be removed.

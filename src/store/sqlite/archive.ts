@@ -156,7 +156,7 @@ function refuseWhenAtWork(db: Connection, path: string): void {
   const moving = db.prepare<[], string>("select name from topic where moving_at is not null limit 1").pluck().get();
   if (moving !== undefined)
     throw new UserError(
-      `topic ${moving} of ${path} is being given another time`,
+      `topic ${moving} of ${path} is being given another time or content`,
       "run the same command again in a minute",
     );
   const arriving = db.prepare<[], string>("select topic from arriving limit 1").pluck().get();

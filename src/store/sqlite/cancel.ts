@@ -9,7 +9,7 @@ import type { Topics } from "../store.ts";
 import { type Job, transaction } from "./connection.ts";
 import { finishJoining, IS_JOINED } from "./joining.ts";
 import { createInPart, createRangeWalk, type Range } from "./ranges.ts";
-import { finishMove } from "./reschedule.ts";
+import { finishTimes } from "./moving.ts";
 import { createCounters } from "./state-counters.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
@@ -73,7 +73,7 @@ async function sweep(
 ): Promise<{ cancelled: number; inFlight: number }> {
   await finishJoining(job, cancelling.topicId, signal);
   // A retry brings all of it back for one time.
-  await finishMove(job, cancelling.topicId, signal);
+  await finishTimes(job, cancelling.topicId, signal);
   const swept = { cancelled: 0, inFlight: 0 };
   const cancelPart = createCancelPart(job, cancelling);
   const walk = createRangeWalk(job.db, [cancelling.topicId], ["pending"]);

@@ -259,7 +259,8 @@ function createTurn({ db, clock }: Job, parts: Parts) {
     // Mostly nothing has expired, and then nobody need know the topic.
     const topicId = late.size + byTopic.size === 0 ? undefined : idOf(scope.topic);
     const expired = ofTopic(late, topicId) + ofTopic(byTopic, topicId);
-    const turn = { number, claims, validForMs, rateWaitMs, drained, reserved, expired, perSecond: inForce };
+    const isMoving = drained && due.isMoving(scope, instant);
+    const turn = { number, claims, validForMs, rateWaitMs, drained, isMoving, reserved, expired, perSecond: inForce };
     return { turn, counted: claims.length > 0 ? { at, latest: at + withinMs } : null, now };
   };
 }

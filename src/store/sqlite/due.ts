@@ -47,6 +47,8 @@ export interface Due {
   find(scope: Scope, now: Now, wanted: Wanted): Looked;
   /** Milliseconds until a message may be claimed; 0: now; null: none waits. */
   nextInMs(scope: Scope, now: Now, glance: Glance): number | null;
+  /** As `Turn.isMoving`. */
+  isMoving(scope: Scope, now: Now): boolean;
   /** Counts what waits. It reads an index entry for each message of what is less, as a rule: of what is due, or of what is not. */
   outlook(scope: Scope, now: Now): Outlook;
 }
@@ -123,6 +125,7 @@ export function createDue(db: Connection, few = FEW): Due {
       const topics = sendable.of(scope, now.wall);
       return isDue(topics, scope.maxLateMs, now, glance) ? 0 : laterInMs(scope, topics, now, glance);
     },
+    isMoving: (scope, now) => sendable.isMoving(scope, now.wall),
     // As of one instant, because counters and messages are compared.
     outlook: db.transaction((scope: Scope, now: Now) => {
       const topics = sendable.of(scope, now.wall);

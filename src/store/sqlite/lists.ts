@@ -6,6 +6,7 @@ import { createCounters } from "./state-counters.ts";
 import { createListTopics, type ListTopic, type ListTopics } from "./list-topics.ts";
 import { addIngest, addMessages, IS_SUPPRESSED, listRowsOf, type Stoppable, stoppable } from "./list-rows.ts";
 import { addLongList } from "./long-lists.ts";
+import { finishContent } from "./moving.ts";
 import { createLastIdReader } from "./numbering.ts";
 import { enterRehearsal } from "./endpoints.ts";
 import { createStagedRows, type StagedRows } from "./staged-rows.ts";
@@ -31,6 +32,8 @@ export function createLists(job: Job): Lists {
         forecast: async (topic, mail = {}) => forecast(db, topic, mail),
         async commit(target) {
           const counts = await add(target, rows);
+          // The list is in. Of a long topic the messages that were there before get its content now.
+          await finishContentOf(job, target);
           rows.discard();
           // SQLite skips it silently while others read.
           if (rows.count > MANY) db.pragma("wal_checkpoint(truncate)");
@@ -61,6 +64,14 @@ function createAdd(job: Job, topics: ListTopics): (target: ListTarget, rows: Sta
       // The topic is another one by now, or others put something into it.
     }
   };
+}
+
+async function finishContentOf(job: Job, { topic }: ListTarget): Promise<void> {
+  const topicId = job.db
+    .prepare<[string], number>("select id from topic where name = ? and moving_at is not null")
+    .pluck()
+    .get(topic);
+  if (topicId !== undefined) await finishContent(job, topicId);
 }
 
 /** The rows that go in with one transaction; null: they are too many. */

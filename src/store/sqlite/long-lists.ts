@@ -22,8 +22,8 @@ import { enterRehearsal } from "./endpoints.ts";
 import { finishJoining, isJoined } from "./joining.ts";
 import { addIngest, addMessages, type ListRows, listRowsOf } from "./list-rows.ts";
 import type { ListTopics } from "./list-topics.ts";
+import { carryOut } from "./moving.ts";
 import { PART_SIZES } from "./ranges.ts";
-import { finishMove } from "./reschedule.ts";
 import type { StagedRows } from "./staged-rows.ts";
 import { createCounters } from "./state-counters.ts";
 import { createWritersWatch } from "./writers-watch.ts";
@@ -126,7 +126,7 @@ async function join(job: Job, topics: ListTopics, target: ListTarget, joining: J
   const { into, staged } = joining;
   do {
     // Which lists a move concerns was decided when it began.
-    await finishMove(job, into, job.waiting.signal);
+    await carryOut(job, into, () => true, job.waiting.signal);
     if (target.replaceContent) await finishJoining(job, into);
   } while (!(await transaction(job, () => decide(job, topics, target, joining))));
   await finishJoining(job, into);

@@ -4,7 +4,7 @@ import { isAbandoned } from "../rules/cancelling.ts";
 import { finishCancel } from "./cancel.ts";
 import type { Job } from "./connection.ts";
 import { finishDeadJoinings } from "./joining.ts";
-import { finishMove } from "./reschedule.ts";
+import { carryOut } from "./moving.ts";
 
 /** As `Topics.finishOthersWork`. */
 export async function finishOthersWork(job: Job, signal: AbortSignal): Promise<void> {
@@ -17,7 +17,7 @@ export async function finishOthersWork(job: Job, signal: AbortSignal): Promise<v
       .all()
       .filter(({ at }) => isAbandoned(at, clock.now()));
   for (const { id } of begun("cancelling_at")) await finishCancel(job, id, signal);
-  for (const { id } of begun("moving_at")) await finishMove(job, id, signal);
+  for (const { id } of begun("moving_at")) await carryOut(job, id, () => true, signal);
   await finishDeadJoinings(job, signal);
   await dropDeadArrivals(job, signal);
 }

@@ -6,6 +6,7 @@ import type { Topics } from "../store.ts";
 import { finishCancel } from "./cancel.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { finishJoining } from "./joining.ts";
+import { carryOut } from "./moving.ts";
 import { createInPart, createRangeWalk, type Range } from "./ranges.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { mailWith, suppressedSql } from "./suppressed.ts";
@@ -49,6 +50,8 @@ async function retryAll(job: Job, states: readonly State[]): Promise<number> {
     .prepare<[], number>(`select id from topic where ${OPEN} and ${["0", ...states].join(" + ")} > 0 order by id`)
     .pluck()
     .all();
+  const moving = db.prepare<[], number>(`select id from topic where moving_at is not null and ${OPEN}`).pluck().all();
+  await finishMoves(job, moving);
   const isOpen = db.prepare<[number], 1>(`select 1 from topic where id = ? and ${OPEN}`).pluck();
   const counters = createCounters(db);
   const putBack = createPutBack(job, counters);
@@ -69,9 +72,15 @@ async function retryAll(job: Job, states: readonly State[]): Promise<number> {
   return retried;
 }
 
+/** What is retried keeps its content and its time. Some of it would get others, were they still being given to the topic. */
+async function finishMoves(job: Job, topicIds: readonly number[]): Promise<void> {
+  for (const topicId of topicIds) await carryOut(job, topicId, () => true);
+}
+
 async function retryTopic(job: Job, topic: string, states: readonly State[]): Promise<number> {
   const { db } = job;
   await finishJoining(job, topicIdOf(db, topic));
+  await finishMoves(job, [topicIdOf(db, topic)]);
   const retryPart = createRetryPart(job, topicIdOf(db, topic), states);
   let known: RetriedPart | null = await begin(job, topic, retryPart);
   const walk = createRangeWalk(db, [topicIdOf(db, topic)], states);

@@ -26,6 +26,8 @@ export interface SendableTopics {
   of(scope: Scope, now: number): Sendable;
   /** The topics of the scope with pending mail whose pause ends by itself. */
   paused(scope: Scope, now: number): PausedTopic[];
+  /** True when only a move that is under way keeps a topic of the scope with pending mail from being sent. */
+  isMoving(scope: Scope, now: number): boolean;
 }
 
 type Row = AdmittingTopic & Pause & { name: string; movingAt: number | null };
@@ -39,6 +41,9 @@ export function createSendable(db: Connection): SendableTopics {
   const timed = db.prepare<[], Row & { id: number }>(
     `select ${columns} from topic indexed by topic_paused
      where paused_at is not null and paused_until is not null and pending > 0`,
+  );
+  const moving = db.prepare<[], Row>(
+    `select ${columns} from topic indexed by topic_moving where moving_at is not null and pending > 0`,
   );
 
   return {
@@ -63,12 +68,21 @@ export function createSendable(db: Connection): SendableTopics {
         .filter((topic) => (scope.topic === null || scope.topic === topic.name) && isOpen(scope, topic))
         .map((topic) => ({ topics: { only: topic.id, has: () => true }, leftMs: pauseLeftMs(topic, now) }))
         .filter(({ leftMs }) => leftMs > 0 && leftMs !== Infinity),
+    isMoving: (scope, now) =>
+      moving
+        .all()
+        .some(
+          (topic) =>
+            (scope.topic === null || scope.topic === topic.name) &&
+            isOpen(scope, { ...topic, movingAt: null }) &&
+            pauseLeftMs(topic, now) === 0,
+        ),
   };
 }
 
 /** True when nothing but a pause can keep mail of the topic from being sent in this scope. */
 function isOpen(scope: Scope, topic: Row): boolean {
-  // What has not moved yet may be due, but somebody wants it sent at another time.
+  // What has not moved yet may be due, but somebody wants it sent at another time, or with another content.
   if (topic.cancelledAt !== null || topic.movingAt !== null || scope.held?.has(topic.name) === true) return false;
   return admit(topic, { adds: false, endpoint: scope.endpoint, content: null }) === "fine";
 }

@@ -46,7 +46,7 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
   const topicRow = `select name as topic, ${SHOWN_TIME} as notBefore, cancelled_at as cancelledAt, endpoint,
     case when paused_until is null or paused_until > @now then paused_at end as pausedAt,
     case when paused_until > @now then paused_until end as pausedUntil,
-    moving_at as movingAt, called_at as calledAt, afresh_at as afreshAt, pruned_at as prunedAt,
+    case when moving_at is null then null when moving_to ->> '$.content' is null then 'time' else 'content' end as moving, called_at as calledAt, afresh_at as afreshAt, pruned_at as prunedAt,
     (select ifnull(sum(messages), 0) from removed where topic_id = topic.id) as removed, first_sent_at as firstSentAt, last_sent_at as lastSentAt, reported_at as reportedAt, tracks_opens as tracksOpens,
     tracks_clicks as tracksClicks, reader_opens as readerOpens, machine_opens as machineOpens, clicks,
     ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")} from topic`;

@@ -213,7 +213,8 @@ export function expiry(prepare: Prepare): void {
           1, 0, 0,
         ]);
         const at = clock.now() + 10 * HOUR;
-        await leaveMoving({ notBefore: at, times: each?.(at) ?? null, last: 1_000_000, begunAt: clock.now() });
+        const time = { notBefore: at, times: each?.(at) ?? null, last: 1_000_000, begunAt: clock.now() };
+        await leaveMoving({ time, content: null });
         clock.pass(HOUR);
         const before = isSwept ? await turn(store, 9) : null;
         await store.finishOthersWork(new AbortController().signal);

@@ -303,12 +303,8 @@ function deadMove(prepare: Prepare): void {
     const at = bench.clock.now() + LATER_MS;
     await ingest(store, ["a@x.example", ...addresses(4)]);
     const times = { column: "email", at: { "a@x.example": at + 5 } };
-    await bench.leaveMoving({
-      notBefore: at,
-      times,
-      last: Math.max(...(await idsOf(store))),
-      begunAt: bench.clock.now(),
-    });
+    const last = Math.max(...(await idsOf(store)));
+    await bench.leaveMoving({ time: { notBefore: at, times, last, begunAt: bench.clock.now() }, content: null });
     await ingest(store, ["late@x.example"]);
     return { bench, store, at };
   }
@@ -366,7 +362,8 @@ function deadMove(prepare: Prepare): void {
     await ingest(store, addresses(6));
     const scope = { ...EVERYTHING, endpoint: "sandbox" as const };
     await settle(store, sent((await turn(store, 1, { scope })).claims[0]));
-    await bench.leaveMoving({ notBefore: clock.now() + LATER_MS, times: null, last: 1_000_000, begunAt: clock.now() });
+    const time = { notBefore: clock.now() + LATER_MS, times: null, last: 1_000_000, begunAt: clock.now() };
+    await bench.leaveMoving({ time, content: null });
     const notBefore = clock.now() + 2 * LATER_MS;
     expect(await store.startAfresh("june", { signal: new AbortController().signal, notBefore })).toMatchObject({
       sent: 1,

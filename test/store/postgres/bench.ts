@@ -2,7 +2,7 @@
 import { expect, onTestFinished } from "vitest";
 import { NO_TOPIC, STATES } from "../../../src/message.ts";
 import { EVENT_COUNTERS, type EventCounter, MARK_OF } from "../../../src/store/rules/event-counters.ts";
-import { type Move, textOfMove } from "../../../src/store/move.ts";
+import { type Moves, textOfMoves } from "../../../src/store/move.ts";
 import { openStore } from "../../../src/store/postgres/store.ts";
 import type { Opened, Store } from "../../../src/store/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -43,13 +43,15 @@ async function prepareOn(name: LentName): Promise<PostgresBench> {
         clock.now(),
       );
     },
-    async leaveMoving(move: Move) {
+    async leaveMoving(moves: Moves) {
       await rows(
         schema,
-        "update sm.topic set not_before = $1::bigint, moving_at = $2::bigint, moving_to = $3 where name = 'june'",
-        move.notBefore,
+        `update sm.topic set not_before = coalesce($1::bigint, not_before), content_id = coalesce($2::bigint, content_id),
+           moving_at = $3::bigint, moving_to = $4 where name = 'june'`,
+        moves.time?.notBefore ?? null,
+        moves.content?.id ?? null,
         clock.now(),
-        textOfMove(move),
+        textOfMoves(moves),
       );
     },
     async dispose() {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { STATES } from "../../../src/message.ts";
 import { type Connection, Database } from "../../../src/store/sqlite/driver.ts";
-import { type Move, textOfMove } from "../../../src/store/move.ts";
+import { type Moves, textOfMoves } from "../../../src/store/move.ts";
 import { openStore, type SqliteStore } from "../../../src/store/sqlite/store.ts";
 import type { Opened, Store } from "../../../src/store/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -56,11 +56,14 @@ async function prepareIn(parent: string, options: { toRead?: boolean } = {}): Pr
           .run({ now: clock.now() }),
       );
     },
-    async leaveMoving(move: Move) {
+    async leaveMoving(moves: Moves) {
       inspect(path, (db) =>
         db
-          .prepare("update topic set not_before = ?, moving_at = ?, moving_to = ? where name = 'june'")
-          .run(move.notBefore, clock.now(), textOfMove(move)),
+          .prepare(
+            `update topic set not_before = ifnull(?, not_before), content_id = ifnull(?, content_id), moving_at = ?, moving_to = ?
+             where name = 'june'`,
+          )
+          .run(moves.time?.notBefore ?? null, moves.content?.id ?? null, clock.now(), textOfMoves(moves)),
       );
     },
     async dispose() {

@@ -33,7 +33,7 @@ function topic(name: string, bounced: number): TopicRow {
     notBefore: null,
     cancelledAt: null,
     pausedAt: null,
-    movingAt: null,
+    moving: null,
     pausedUntil: null,
     endpoint: "ses",
     calledAt: null,
