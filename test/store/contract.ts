@@ -20,6 +20,7 @@ import { lists } from "./contract/lists.ts";
 import { mails } from "./contract/mails.ts";
 import { longLists } from "./contract/long-lists.ts";
 import { many } from "./contract/many.ts";
+import { newContent } from "./contract/new-content.ts";
 import { outlooks } from "./contract/outlook.ts";
 import { pasts } from "./contract/past.ts";
 import { pauses } from "./contract/pauses.ts";
@@ -63,6 +64,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   "lists: long ones": longLists,
   "topics: many messages": many,
   "topics: pauses": pauses,
+  "topics: another content": newContent,
   rehearsal,
   reader,
   "reader: mails": mails,

@@ -21,6 +21,10 @@ export async function removeUnusedContents(job: Job, inParts: RunPart, signal: A
   const [highest] = await read<{ id: number }>(job, "select coalesce(max(id), 0) as id from sm.content");
   const used = createUsedIds(highest?.id ?? 0);
   const markMessages = createMarker(used);
+  const topics = await read<TopicContent>(job, WRITTEN_BY_PROGRAMS);
+  // What is read before it is given one of these is not read again.
+  const moving = await read<{ id: number }>(job, "select content_id as id from sm.topic where moving_at is not null");
+  used.add(moving.map(({ id }) => id));
   /** Runs `work` in a transaction when it is known what all messages use, also those that were added since. */
   const part = async (work: (tx: Tx) => Promise<void>): Promise<void> => {
     const step = () => snapshot(job, async (ask) => (await byIndex(ask), markMessages(ask)));
@@ -34,7 +38,7 @@ export async function removeUnusedContents(job: Job, inParts: RunPart, signal: A
       }),
     );
   };
-  await part((tx) => replaceInTopics(tx, used));
+  await part((tx) => replaceInTopics(tx, used, topics));
   await markOthers((sql) => read(job, sql), used);
   for (let after: number | null = 0; after !== null;) {
     const page: { id: number }[] = await read(job, "select id from sm.content where id > $1 order by id limit 5000", [
@@ -71,14 +75,27 @@ async function markOthers(ask: Tx["query"], used: UsedIds): Promise<void> {
   used.add(others.map(({ id }) => id));
 }
 
-/** Takes the own contents of topics away that no message has any more, where only programs wrote to the topic. */
-async function replaceInTopics(tx: Tx, used: UsedIds): Promise<void> {
-  const topics = await tx.query<{ id: number; contentId: number }>(
-    `select t.id, t.content_id as "contentId" from sm.topic t
-     where exists (select 1 from sm.removed where topic_id = t.id)
-       and not exists (select 1 from sm.ingest where topic_id = t.id and columns <> '[]')`,
-  );
-  const unused = topics.filter(({ contentId }) => !used.has(contentId)).map(({ id }) => id);
+/** A topic and its own content. */
+interface TopicContent {
+  id: number;
+  contentId: number;
+}
+
+/** Topics that only programs wrote to, with some messages gone and none that are being given another content. */
+const WRITTEN_BY_PROGRAMS = `select t.id, t.content_id as "contentId" from sm.topic t
+  where t.moving_at is null and exists (select 1 from sm.removed where topic_id = t.id)
+    and not exists (select 1 from sm.ingest where topic_id = t.id and columns <> '[]')`;
+
+/**
+ * Takes the own contents of topics away that no message has any more, where only programs wrote to the topic. `before`: as they were
+ * when this began. A content that a topic got since may have been read too late.
+ */
+async function replaceInTopics(tx: Tx, used: UsedIds, before: readonly TopicContent[]): Promise<void> {
+  const known = new Map(before.map(({ id, contentId }) => [id, contentId]));
+  const topics = await tx.query<TopicContent>(WRITTEN_BY_PROGRAMS);
+  const unused = topics
+    .filter(({ id, contentId }) => known.get(id) === contentId && !used.has(contentId))
+    .map(({ id }) => id);
   if (unused.length === 0) return;
   const removed = await keepContent(tx, written(REMOVED_CONTENT));
   await tx.run("update sm.topic set content_id = $2 where id = any($1::int[])", [numbers(unused), removed]);

@@ -22,6 +22,8 @@ export async function removeUnusedContents(job: Job, inParts: RunPart, signal: A
   const { db } = job;
   const used = createUsedIds(db.prepare<[], number>("select ifnull(max(id), 0) from content").pluck().get() ?? 0);
   const markMessages = createMarker(db, used);
+  // What is read before it is given one of these is not read again.
+  used.add(db.prepare<[], number>("select content_id from topic where moving_at is not null").pluck().all());
   const part: Part = async (work) => {
     while (markMessages()) {
       if (signal.aborted) throw new InterruptedError();
@@ -69,28 +71,27 @@ function createMarker(db: Connection, used: UsedIds): () => boolean {
 
 const ONLY_WRITTEN_BY_PROGRAMS = "not exists (select 1 from ingest where topic_id = t.id and columns <> '[]')";
 
-/** Takes the own contents of topics away that no message has any more, where only programs wrote to the topic. */
+/**
+ * Takes the own contents of topics away that no message has any more, where only programs wrote to the topic. One that a topic got since
+ * this began, or that its messages were being given then, may have been read too late.
+ */
 async function replaceInTopics({ db, clock }: Job, used: UsedIds, part: Part): Promise<void> {
   const topics = db
-    .prepare<[], number>(
-      `select t.id from (select distinct topic_id from removed) r join topic t on t.id = r.topic_id
-       where ${ONLY_WRITTEN_BY_PROGRAMS} order by t.id`,
+    .prepare<[], { id: number; contentId: number }>(
+      `select t.id, t.content_id as contentId from (select distinct topic_id from removed) r join topic t on t.id = r.topic_id
+       where t.moving_at is null and ${ONLY_WRITTEN_BY_PROGRAMS} order by t.id`,
     )
-    .pluck()
     .all();
   const contentOf = db
     .prepare<[number], number>(`select content_id from topic t where id = ? and ${ONLY_WRITTEN_BY_PROGRAMS}`)
     .pluck();
   const replace = db.prepare<[number, number]>("update topic set content_id = ? where id = ?");
   const contents = createContentTable(db, clock);
-  const replaceSome = (ids: readonly number[]): void => {
-    const unused = ids.filter((id) => {
-      const contentId = contentOf.get(id);
-      return contentId !== undefined && !used.has(contentId);
-    });
+  const replaceSome = (some: typeof topics): void => {
+    const unused = some.filter(({ id, contentId }) => contentOf.get(id) === contentId && !used.has(contentId));
     if (unused.length === 0) return;
     const removed = contents.store(REMOVED_CONTENT);
-    for (const id of unused) replace.run(removed, id);
+    for (const { id } of unused) replace.run(removed, id);
   };
   for (let at = 0; at < topics.length;)
     at += await part((rows) => {
