@@ -581,6 +581,24 @@ describe("the hands", () => {
     expect(Math.max(...gaps)).toBeLessThanOrEqual(2_020);
   });
 
+  it("a run does not end while its mail is being moved, and sends what is due after that", async () => {
+    const clock = new VirtualClock();
+    const source = new MemorySource(2, clock);
+    source.isMoving = true;
+    const { signal } = new AbortController();
+    const options = endingOptions({ signal, hardSignal: signal, clock }, { perSecond: 100, concurrency: 2 });
+    const isMoved = async () => {
+      await clock.sleep(10_000);
+      source.add();
+      source.isMoving = false;
+    };
+    const running = createSendLoop(source, async () => SENT, options).run(DEAF);
+    const [result] = await clock.play(Promise.all([running, isMoved()]));
+    expect(result).toMatchObject({ outcome: "finished", run: { sent: 3 } });
+    // It looks about once a second, and no more often.
+    expect(source.requests.filter(({ at }) => at > 1_000 && at < 9_000).length).toBeLessThan(20);
+  });
+
   it("R1 G1 N9: tells other processes within 250 ms when a call left, and looks for that while it has not left", async () => {
     const clock = new VirtualClock();
     const source = new MemorySource(2, clock);

@@ -2,7 +2,7 @@
 import { prioritySql } from "../common-sql.ts";
 import { type NewContent, UNSENT } from "../move.ts";
 import type { Part } from "./ranges.ts";
-import { createCounters } from "./state-counters.ts";
+import type { Counters } from "./state-counters.ts";
 import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 import type { Tx } from "./transaction.ts";
 import { IS_VARIANT } from "./variants.ts";
@@ -12,11 +12,12 @@ const STOPPED = suppressedSql(lowerSql("m.email"), "(select t.endpoint from sm.t
 const UNSENT_STATES = UNSENT.map((state) => `'${state}'`).join(", ");
 
 /**
- * Gives the messages of a part of a topic another content. What waits for addresses that mail with this content may not be sent
+ * Gives the messages of a part of a topic another content, and counts in `counters`. What waits for addresses that mail with this content may not be sent
  * to is suppressed. What was sent, is being sent or is in doubt keeps its content, and so does what the gateway gave another one.
  */
 export async function giveContent(
   tx: Tx,
+  counters: Counters,
   part: Part,
   topicId: number,
   { id: contentId, sifts }: Pick<NewContent, "id" | "sifts">,
@@ -34,7 +35,5 @@ export async function giveContent(
      where ${others} and m.state in (${UNSENT_STATES}) and not ${IS_VARIANT}`,
     values,
   );
-  const counters = createCounters();
   counters.move(topicId, "pending", "suppressed", suppressed);
-  await counters.write(tx);
 }

@@ -8,6 +8,7 @@ import { ADMITTING, TOPIC } from "./admitting.ts";
 import { giveContent } from "./content-part.ts";
 import { lastIdOf, noteMove, PAGE, underWay } from "./moving.ts";
 import { partsOf, rangesOf } from "./ranges.ts";
+import { createCounters } from "./state-counters.ts";
 import { track, type TrackedTopic, writeTracking } from "./tracked-topics.ts";
 import type { Tx } from "./transaction.ts";
 import { hasVariant } from "./variants.ts";
@@ -115,5 +116,7 @@ async function replaceContent(tx: Tx, { id, total, contentId: before }: TopicRec
     await noteMove(tx, id, { content: { ...content, last: await lastIdOf(tx.query, id) } });
     return;
   }
-  for (const part of partsOf(await rangesOf(tx.query, [id]), PAGE)) await giveContent(tx, part, id, content);
+  const counters = createCounters();
+  for (const part of partsOf(await rangesOf(tx.query, [id]), PAGE)) await giveContent(tx, counters, part, id, content);
+  await counters.write(tx);
 }

@@ -8,6 +8,7 @@ import { type Begun, type Moves, movesOf, movesWith, reachOf } from "../move.ts"
 import { type Job, read } from "./connection.ts";
 import { giveContent } from "./content-part.ts";
 import { type Part, partsOf, partsWith, rangesOf, upTo } from "./ranges.ts";
+import { createCounters } from "./state-counters.ts";
 import { tellWhen } from "./tell.ts";
 import { giveTimes } from "./time-part.ts";
 import { transaction, type Tx } from "./transaction.ts";
@@ -109,6 +110,8 @@ async function sweep(job: Job, topicId: number, text: string, signal: AbortSigna
 
 /** Does all of it to a part. Returns how many messages got their time. */
 async function movePart(tx: Tx, topicId: number, part: Part, { time, content }: Moves): Promise<number> {
-  if (content !== null) await giveContent(tx, part, topicId, content);
+  const counters = createCounters();
+  if (content !== null) await giveContent(tx, counters, part, topicId, content);
+  await counters.write(tx);
   return time === null ? 0 : giveTimes(tx, part, time);
 }

@@ -76,7 +76,8 @@ const ranged = (first: number, last: number): Part => ({
   values: [first, last],
 });
 
-const listed = (ids: readonly number[]): Part => ({
+/** A part that is these ids. */
+export const listed = (ids: readonly number[]): Part => ({
   has: (column) => `${column} = any($1::bigint[]) and $2::bigint is null`,
   values: [ids, null],
 });

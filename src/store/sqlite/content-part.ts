@@ -3,7 +3,7 @@ import { prioritySql } from "../common-sql.ts";
 import { type NewContent, UNSENT } from "../move.ts";
 import type { Connection } from "./connection.ts";
 import type { Range } from "./ranges.ts";
-import { createCounters } from "./state-counters.ts";
+import type { Counters } from "./state-counters.ts";
 import { mailWith, suppressedSql } from "./suppressed.ts";
 import { IS_VARIANT } from "./variants.ts";
 
@@ -13,15 +13,18 @@ const UNSENT_OTHERS = `${OTHERS} and m.state in (${UNSENT.map((state) => `'${sta
 const STOPPED = suppressedSql("lower(m.email)", "(select t.endpoint from topic t where t.id = m.topic_id)", WITH);
 const PRIORITY = prioritySql("m.priority", WITH.kind);
 
+/** Gives the messages in some ranges, all of one topic, another content. */
+export type ContentPart = (
+  content: Pick<NewContent, "id" | "sifts">,
+  ranges: readonly Omit<Range, "columns">[],
+) => void;
+
 /**
- * Makes what gives the messages in some ranges, all of one topic, another content, inside a transaction. What waits for addresses that
- * mail with this content may not be sent to is suppressed. What was sent, is being sent or is in doubt keeps its content,
- * and so does what the gateway gave another one.
+ * Makes what does that, inside a transaction and between `begin` and `write` of `counters`. What waits for addresses that mail with this
+ * content may not be sent to is suppressed. What was sent, is being sent or is in doubt keeps its content, and so does what the gateway
+ * gave another one.
  */
-export function createContentPart(
-  db: Connection,
-  { id: contentId, sifts }: Pick<NewContent, "id" | "sifts">,
-): (ranges: readonly Range[]) => void {
+export function createContentPart(db: Connection, counters: Counters): ContentPart {
   type Where = Omit<Range, "columns"> & { contentId: number };
   const suppress = db.prepare<[Where]>(
     `update message as m set state = 'suppressed' where ${OTHERS} and m.state = 'pending' and ${STOPPED} and not ${IS_VARIANT}`,
@@ -33,15 +36,12 @@ export function createContentPart(
   const replace = db.prepare<[Where]>(
     `update message as m set content_id = @contentId where ${UNSENT_OTHERS} and not ${IS_VARIANT}`,
   );
-  const counters = createCounters(db);
-  return (ranges) => {
-    counters.begin();
+  return ({ id: contentId, sifts }, ranges) => {
     for (const { topicId, first, last } of ranges) {
       const where = { topicId, first, last, contentId };
       if (sifts) counters.move(topicId, "pending", "suppressed", suppress.run(where).changes);
       prioritise.run(where);
       replace.run(where);
     }
-    counters.write();
   };
 }

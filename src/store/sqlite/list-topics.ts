@@ -8,6 +8,7 @@ import { createContentTable } from "./contents.ts";
 import { noteMove, underWay } from "./moving.ts";
 import { createLastIdReader } from "./numbering.ts";
 import { createRangeWalk } from "./ranges.ts";
+import { createCounters } from "./state-counters.ts";
 import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import { timeWithSql } from "../rules/topic-time.ts";
@@ -142,6 +143,7 @@ function replaceContent(
     noteMove(job, id, { content: { ...content, last } });
     return;
   }
-  const replace = createContentPart(db, content);
-  replace(createRangeWalk(db, [id], UNSENT, last).take(Infinity));
+  const counters = createCounters(db);
+  createContentPart(db, counters)(content, createRangeWalk(db, [id], UNSENT, last).take(Infinity));
+  counters.write();
 }

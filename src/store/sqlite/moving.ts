@@ -10,6 +10,7 @@ import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentPart } from "./content-part.ts";
 import { finishJoining } from "./joining.ts";
 import { createInPart, createRangeWalk, type Range } from "./ranges.ts";
+import { createCounters } from "./state-counters.ts";
 import { createTimePart } from "./time-part.ts";
 
 /** So many messages at most are in one part when each has a time of its own, because their columns may be long. */
@@ -92,10 +93,13 @@ async function sweep(job: Job, topicId: number, text: string, signal: AbortSigna
 
 /** Makes what does all of it to some ranges, inside a transaction. It returns how many messages got their time. */
 function createMovePart(job: Job, { time, content }: Moves): (ranges: readonly Range[]) => number {
-  const replace = content === null ? null : createContentPart(job.db, content);
+  const counters = createCounters(job.db);
+  const replace = createContentPart(job.db, counters);
   const retime = time === null ? null : createTimePart(job, time);
   return (ranges) => {
-    replace?.(ranges);
+    counters.begin();
+    if (content !== null) replace(content, ranges);
+    counters.write();
     return retime?.(ranges.flatMap((range) => cut(range, time?.last ?? 0))) ?? 0;
   };
 }

@@ -9,7 +9,9 @@ import type { ByTopic } from "../rules/expiry.ts";
 import { subjectKey } from "../hash.ts";
 import { NOBODY } from "../rules/handed.ts";
 import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
+import { UNSENT } from "../move.ts";
 import type { Connection } from "./connection.ts";
+import { createContentPart } from "./content-part.ts";
 import type { Counters } from "./state-counters.ts";
 import { createProver } from "./prove.ts";
 import { createSentWriter, portionsOf } from "./sent-answers.ts";
@@ -35,17 +37,21 @@ interface HeldRow {
   suppressed: 0 | 1;
   cancelled: 0 | 1;
   expires_at: number | null;
+  /** The contents of the message and of its topic. */
+  content_id: number;
+  own_content_id: number;
 }
 
 /** Makes a settler that counts in `counters`. */
 export function createSettler(db: Connection, counters: Counters): Settler {
   const held = db.prepare<[number], HeldRow>(
-    `select m.topic_id, m.state, m.claimed_by, m.expires_at, t.cancelled_at is not null as cancelled,
+    `select m.topic_id, m.content_id, t.content_id as own_content_id, m.state, m.claimed_by, m.expires_at, t.cancelled_at is not null as cancelled,
        ${suppressedSql("lower(m.email)", "t.endpoint", mailWith("m.content_id"))} as suppressed
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const write = createMoveWriter(db);
   const writeSent = createSentWriter(db);
+  const replace = createContentPart(db, counters);
   const { proveNoted } = createProver(db, counters);
 
   /** Returns the topic of the message when it had expired. */
@@ -67,6 +73,9 @@ export function createSettler(db: Connection, counters: Counters): Settler {
     if (settlement.kind !== "put_back" || settlement.attempted) counters.calledAt(row.topic_id, now);
     write.move(id, move, at);
     counters.move(row.topic_id, move.from, move.to);
+    // The topic may have got another content during the call.
+    if (row.content_id !== row.own_content_id && UNSENT.includes(move.to))
+      replace({ id: row.own_content_id, sifts: true }, [{ topicId: row.topic_id, first: id, last: id }]);
     if (move.to === "sent") counters.sentAt(row.topic_id, now);
     return move.to === "cancelled" && isExpired ? row.topic_id : undefined;
   };

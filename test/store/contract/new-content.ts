@@ -9,6 +9,7 @@ import {
   failed,
   inDoubt,
   ingest,
+  putBack,
   refusalOf,
   sent,
   settle,
@@ -75,10 +76,34 @@ function whole(prepare: Prepare): void {
     expect(subjects).toEqual({
       ...everyB([...emails, ...late]),
       [isSent?.email ?? ""]: undefined,
-      // The one was under way, the other may have arrived.
-      [isSending?.email ?? ""]: "a",
+      // It may have arrived.
       [isInDoubt?.email ?? ""]: "a",
       ...Object.fromEntries(emails.slice(10, 13).map((email) => [email, "bc"])),
+    });
+    await expectSound(store, clock);
+  });
+
+  it("what comes back unsent from a call that was under way gets it, unless its address may not get that", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const emails = addresses(4);
+    await ingest(store, emails, { content: A });
+    await counts(store, ["p3@x.example"], { content: C });
+    const { claims } = await turn(store, 9);
+    const [throttled, refused, barred] = claims;
+    await ingest(store, [], { content: { ...B, list: "new" }, replaceContent: true });
+    await store.suppress([{ address: barred?.email ?? "", list: "new", reason: "manual", source: "manual" }]);
+    await settle(store, ...claims.map((claim) => (claim === refused ? failed(claim) : putBack(claim))));
+    expect(await states(store)).toMatchObject({
+      [barred?.email ?? ""]: "suppressed",
+      [refused?.email ?? ""]: "failed",
+    });
+    await store.retry("june", ["failed"]);
+    const again = (await turn(store, 9)).claims;
+    expect(await subjectsOf(store, again)).toEqual({
+      [throttled?.email ?? ""]: "b",
+      [refused?.email ?? ""]: "b",
+      "p3@x.example": "bc",
     });
     await expectSound(store, clock);
   });
