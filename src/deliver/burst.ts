@@ -257,7 +257,8 @@ export class Burst {
     const { flight, options, steering } = this.#parts;
     if (!flight.isEmpty()) return false;
     if (steering.isStopped() || steering.isAtLimit()) return true;
-    if (turn.isMoving && options.whenDrained === "end") return false;
+    // A run of all topics goes round one that is being moved, as round a paused one.
+    if (turn.isMoving && options.whenDrained === "end" && options.scope.topic !== null) return false;
     return room > 0 && turn.drained && steering.nextRetryInMs() === null && !this.#staysForReserve();
   }
 

@@ -16,10 +16,18 @@ const MOVING_HINT = "run the same command again in a minute: what somebody left 
 /** More paused topics than this are only counted. */
 const SHOWN = 10;
 
-/** Why nothing of a topic is sent that is paused or being moved, and how to go on; null: it is neither, or there is none of this name. */
-export async function pauseHalt(context: Where, store: Topics, topic: string): Promise<Halt | null> {
+/**
+ * Why nothing of a topic is sent that is paused or being moved, and how to go on; null: it is neither, or there is none of this name.
+ * `waits`: whoever asks waits until it is moved, so only a pause counts.
+ */
+export async function pauseHalt(
+  context: Where,
+  store: Topics,
+  topic: string,
+  { waits = false }: { waits?: boolean } = {},
+): Promise<Halt | null> {
   const row = await store.topic(topic);
-  return row === null || (row.pausedAt === null && row.moving === null) ? null : haltOf(context, row);
+  return row === null || (row.pausedAt === null && (waits || row.moving === null)) ? null : haltOf(context, row);
 }
 
 /** The result of a run that may not begin. */

@@ -435,7 +435,7 @@ function reserveOf({ io, terminal }: Context, connection: SesConnection, keep: n
 function checkpointOf(context: Context, store: Topics, scope: Scope, flags: SendFlags): SendOptions["checkpoint"] {
   // Bounces of a rehearsal are what somebody wants to see, and harm nobody.
   const reputation = scope.endpoint === "sandbox" ? async () => null : reputationCheck(store, scope, flags);
-  return async () => (scope.topic && (await pauseHalt(context, store, scope.topic))) || reputation();
+  return async () => (scope.topic && (await pauseHalt(context, store, scope.topic, { waits: true }))) || reputation();
 }
 
 /** Looks at the counters again and again, because another process may apply events while this one sends. */

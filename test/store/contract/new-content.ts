@@ -36,7 +36,7 @@ const JUNE = { ...EVERYTHING, topic: "june" };
 async function subjectsOf(store: Store, claims: readonly Claim[]): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const { email, contentId } of claims)
-    found[email] = (found[email] ?? "") + String((await store.content(contentId)).subject);
+    found[email] = (found[email] ?? "") + (await store.content(contentId)).subject;
   return found;
 }
 
@@ -147,9 +147,8 @@ function whole(prepare: Prepare): void {
     const store = await open();
     const sender = await open();
     await ingest(store, addresses(MANY), { content: A });
-    let isUnderWay = true;
-    const giving = ingest(store, [], { content: B, replaceContent: true }).finally(() => (isUnderWay = false));
-    while (isUnderWay && (await sender.topic("june"))?.moving !== "content") await setImmediate();
+    const giving = ingest(store, [], { content: B, replaceContent: true });
+    while ((await sender.topic("june"))?.moving !== "content") await setImmediate();
     let claims: Claim[] = [];
     let waits = 0;
     while (claims.length === 0) {
@@ -253,24 +252,30 @@ function dead(prepare: Prepare): void {
 }
 
 function beside(prepare: Prepare): void {
-  it("another time: both hold, whichever came first", async () => {
-    for (const finishes of ["reschedule", "opening"] as const) {
-      const { bench, store, waiting, id } = await begun(prepare);
-      const { clock } = bench;
-      const notBefore = clock.now() + LATER_MS;
-      const content = { id, sifts: false, last: 1_000_000, begunAt: clock.now() };
-      if (finishes === "opening")
-        await bench.leaveMoving({ time: { notBefore, times: null, last: 1_000_000, begunAt: clock.now() }, content });
-      else expect(await store.reschedule("june", { notBefore, times: null })).toBe(4);
-      if (finishes === "opening") {
-        clock.pass(SILENT_MS);
-        await bench.openToWork();
-      }
-      expect(await store.moving()).toEqual([]);
-      expect((await turn(store, 9)).claims).toEqual([]);
-      clock.pass(notBefore - clock.now());
-      expect(await subjectsOf(store, (await turn(store, 9)).claims)).toEqual(everyB(waiting));
-    }
+  const bothHold = async ({ bench, store, waiting }: Awaited<ReturnType<typeof begun>>, notBefore: number) => {
+    expect(await store.moving()).toEqual([]);
+    expect((await turn(store, 9)).claims).toEqual([]);
+    bench.clock.pass(notBefore - bench.clock.now());
+    expect(await subjectsOf(store, (await turn(store, 9)).claims)).toEqual(everyB(waiting));
+  };
+
+  it("another time: who gives it gives the content, too", async () => {
+    const found = await begun(prepare);
+    const notBefore = found.bench.clock.now() + LATER_MS;
+    expect(await found.store.reschedule("june", { notBefore, times: null })).toBe(4);
+    await bothHold(found, notBefore);
+  });
+
+  it("another time: who finishes the one finishes the other", async () => {
+    const found = await begun(prepare);
+    const { bench, id } = found;
+    const [now, last] = [bench.clock.now(), 1_000_000];
+    const notBefore = now + LATER_MS;
+    const time = { notBefore, times: null, last, begunAt: now };
+    await bench.leaveMoving({ time, content: { id, sifts: false, last, begunAt: now } });
+    bench.clock.pass(SILENT_MS);
+    await bench.openToWork();
+    await bothHold(found, notBefore);
   });
 
   it("a content after another time: what the time concerns moves, and nothing that came later", async () => {
