@@ -273,6 +273,7 @@ function beside(prepare: Prepare): void {
     const notBefore = now + LATER_MS;
     const time = { notBefore, times: null, last, begunAt: now };
     await bench.leaveMoving({ time, content: { id, sifts: false, last, begunAt: now } });
+    expect(await found.store.topic("june")).toMatchObject({ moving: "content", notBefore });
     bench.clock.pass(SILENT_MS);
     await bench.openToWork();
     await bothHold(found, notBefore);
