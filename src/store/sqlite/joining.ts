@@ -16,6 +16,7 @@ import { createHolders, type Holder } from "./processes.ts";
 import { PART_SIZES } from "./ranges.ts";
 import { type KeyRange, sweepRecipients, type SweepPart, WITHIN } from "./recipient-sweep.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
+import { createWritersWatch } from "./writers-watch.ts";
 
 /** A list that joins. Its messages have ids from `first` to `last`. */
 interface Joining {
@@ -63,7 +64,7 @@ async function move(job: Job, list: Joining, signal: AbortSignal): Promise<void>
   const { db } = job;
   const counters = createCounters(db);
   const goesOn = createGoesOn(job, list);
-  const inParts = createParts(signal, PART_SIZES);
+  const inParts = createParts(signal, PART_SIZES, createWritersWatch(db));
   const inPart: SweepPart = (work) =>
     inParts((rows, begun) =>
       transaction(

@@ -226,7 +226,10 @@ describe.each(BEFORE)("a list for a topic that exists, while %s", (stage) => {
     const { path, clock, open, one } = bench;
     const at = clock.now() + 9_000;
     await during(one, path, stage, () =>
-      bench.leaveMoving({ notBefore: at, times: null, last: OLD + LONG, begunAt: clock.now() }),
+      bench.leaveMoving({
+        time: { notBefore: at, times: null, last: OLD + LONG, begunAt: clock.now() },
+        content: null,
+      }),
     );
     clock.pass(SILENT_MS + 1);
     await open();
