@@ -1,7 +1,8 @@
 /** Gives messages of a topic the content that the topic has. */
+import type { State } from "../../message.ts";
 import { prioritySql } from "../common-sql.ts";
 import { type NewContent, UNSENT } from "../move.ts";
-import type { Part } from "./ranges.ts";
+import { listed, type Part } from "./ranges.ts";
 import type { Counters } from "./state-counters.ts";
 import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 import type { Tx } from "./transaction.ts";
@@ -36,4 +37,28 @@ export async function giveContent(
     values,
   );
   counters.move(topicId, "pending", "suppressed", suppressed);
+}
+
+/** A message, and the state that it has now. `contentId` and `ownContentId` are the contents of the message and of its topic. */
+export interface Returned {
+  id: number;
+  topicId: number;
+  contentId: number;
+  ownContentId: number;
+  state: State;
+}
+
+/**
+ * Gives those of these messages that were not sent after all the content that their topics may have got meanwhile, when they have their
+ * new states, and counts in `counters`.
+ */
+export async function catchUp(tx: Tx, counters: Counters, messages: readonly Returned[]): Promise<void> {
+  const byTopic = new Map<number, { ownContentId: number; ids: number[] }>();
+  for (const { id, topicId, contentId, ownContentId, state } of messages) {
+    if (contentId === ownContentId || !UNSENT.includes(state)) continue;
+    const { ids } = byTopic.get(topicId) ?? { ids: [] };
+    byTopic.set(topicId, { ownContentId, ids: [...ids, id] });
+  }
+  for (const [topicId, { ownContentId, ids }] of byTopic)
+    await giveContent(tx, counters, listed(ids), topicId, { id: ownContentId, sifts: true });
 }

@@ -5,6 +5,7 @@ import { decideResult, NO_RESULT, type Reported, type ResultMove } from "../rule
 import type { Handed } from "../store.ts";
 import { numbers } from "./arrays.ts";
 import type { Job } from "./connection.ts";
+import { catchUp, type Returned } from "./content-part.ts";
 import { questions } from "./questions.ts";
 import { createCounters } from "./state-counters.ts";
 import { type Stepped, writeSteps } from "./steps.ts";
@@ -15,12 +16,13 @@ import { transaction, type Tx } from "./transaction.ts";
 const PART = 1_000;
 
 /** A message, and what results have made of it in this transaction. */
-type Row = Reported & { id: number; topicId: number; error: string | null; sentAt: number | null; was: State };
+type Row = Reported & Returned & { error: string | null; sentAt: number | null; was: State };
 
-const FIND = `select m.id, m.topic_id as "topicId", m.state, m.state as was, m.attempts, m.claimed_by as "claimedBy",
+const FIND = `select m.id, m.topic_id as "topicId", m.content_id as "contentId", t.content_id as "ownContentId", m.state, m.state as was, m.attempts, m.claimed_by as "claimedBy",
     m.ses_message_id as "sesMessageId", m.error, m.sent_at as "sentAt", h.at as "handedAt"
   from unnest($1::bigint[]) w (id)
   cross join lateral (select * from sm.message where id = w.id limit 1) m
+  join sm.topic t on t.id = m.topic_id
   left join lateral (select at from sm.handed where message_id = w.id limit 1) h on true`;
 
 const WRITE = `update sm.message m set state = a.becomes, claimed_by = null, ses_message_id = a.ses, error = a.error, sent_at = a.sent_at
@@ -122,5 +124,6 @@ async function write(tx: Tx, rows: readonly Row[]): Promise<void> {
     ]),
     tx.run("delete from sm.handed where message_id = any ($1::bigint[])", [ids]),
   ]);
+  await catchUp(tx, counters, rows);
   await counters.write(tx);
 }

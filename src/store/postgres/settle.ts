@@ -6,12 +6,10 @@ import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
 import type { ByTopic } from "../rules/expiry.ts";
 import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
-import { UNSENT } from "../move.ts";
 import type { Tx } from "./transaction.ts";
-import { giveContent } from "./content-part.ts";
+import { catchUp, type Returned } from "./content-part.ts";
 import { writeMoves } from "./moves.ts";
 import { createProver, type Provable } from "./prove.ts";
-import { listed } from "./ranges.ts";
 import type { Counters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
 import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
@@ -25,15 +23,12 @@ interface Answers {
 }
 
 /** A message, as answers find it. */
-interface HeldRow extends Provable {
+interface HeldRow extends Provable, Returned {
   cancelled: boolean;
   suppressed: boolean;
   expired: boolean;
   /** True: an event or a visit was noted while it was in flight. */
   noted: boolean;
-  /** The contents of the message and of its topic. */
-  contentId: number;
-  ownContentId: number;
 }
 
 /**
@@ -129,24 +124,15 @@ async function settleHeld(
     if (move.to === "cancelled" && row.expired) expired.set(row.topicId, (expired.get(row.topicId) ?? 0) + 1);
   }
   await writeMoves(tx, moves);
-  const back = new Set(moves.filter(({ move }) => UNSENT.includes(move.to)).map(({ id }) => id));
   await catchUp(
     tx,
     counters,
-    held.filter(({ id }) => back.has(id)),
+    moves.flatMap(({ id, move }) => {
+      const row = rows.get(id);
+      return row === undefined ? [] : [{ ...row, state: move.to }];
+    }),
   );
   return expired;
-}
-
-/** Gives what comes back from its call unsent the content that its topic may have got meanwhile. */
-async function catchUp(tx: Tx, counters: Counters, held: readonly HeldRow[]): Promise<void> {
-  const byTopic = new Map<number, HeldRow[]>();
-  for (const row of held)
-    if (row.contentId !== row.ownContentId) byTopic.set(row.topicId, [...(byTopic.get(row.topicId) ?? []), row]);
-  for (const [topicId, rows] of byTopic) {
-    const part = listed(rows.map(({ id }) => id));
-    await giveContent(tx, counters, part, topicId, { id: rows[0]?.ownContentId ?? 0, sifts: true });
-  }
 }
 
 type Before = Pick<HeldRow, "topicId" | "cancelled" | "suppressed" | "expired"> & { state: State; isMine: boolean };

@@ -1,4 +1,5 @@
 /** Gives messages of a topic the content that the topic has. */
+import type { State } from "../../message.ts";
 import { prioritySql } from "../common-sql.ts";
 import { type NewContent, UNSENT } from "../move.ts";
 import type { Connection } from "./connection.ts";
@@ -43,5 +44,25 @@ export function createContentPart(db: Connection, counters: Counters): ContentPa
       prioritise.run(where);
       replace.run(where);
     }
+  };
+}
+
+/** A message that has left the state `sending` or `in_doubt`. `contentId` and `ownContentId` are the contents of the message and of its topic. */
+export interface Returned {
+  id: number;
+  topicId: number;
+  contentId: number;
+  ownContentId: number;
+}
+
+/**
+ * Makes what gives a message that was not sent after all the content that its topic may have got meanwhile, when it has its new state.
+ * It works inside a transaction and between `begin` and `write` of `counters`.
+ */
+export function createCatchUp(db: Connection, counters: Counters): (message: Returned, state: State) => void {
+  const replace = createContentPart(db, counters);
+  return ({ id, topicId, contentId, ownContentId }, state) => {
+    if (contentId !== ownContentId && UNSENT.includes(state))
+      replace({ id: ownContentId, sifts: true }, [{ topicId, first: id, last: id }]);
   };
 }

@@ -3,21 +3,23 @@ import { decideResult, NO_RESULT, type Reported, type ResultMove } from "../rule
 import type { HandedOutcome, HandedResult } from "../rows.ts";
 import type { Handed } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
+import { createCatchUp, type Returned } from "./content-part.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createStepWriter } from "./steps.ts";
 
 /** How many messages one transaction puts in doubt. It takes some 10 ms. */
 const PART = 1_000;
 
-type Row = Reported & { topicId: number };
+type Row = Reported & Returned;
 
 /** Makes the part of the store that settles what was handed over. */
 export function createHanded(job: Job): Handed {
   const { db, clock } = job;
   const counters = createCounters(db);
   const find = db.prepare<[number], Row>(
-    `select m.topic_id as topicId, m.state, m.attempts, m.claimed_by as claimedBy, m.ses_message_id as sesMessageId, h.at as handedAt
-     from message m left join handed h on h.message_id = m.id where m.id = ?`,
+    `select m.id, m.topic_id as topicId, m.content_id as contentId, t.content_id as ownContentId, m.state, m.attempts,
+       m.claimed_by as claimedBy, m.ses_message_id as sesMessageId, h.at as handedAt
+     from message m join topic t on t.id = m.topic_id left join handed h on h.message_id = m.id where m.id = ?`,
   );
   const old = db
     .prepare<[number], number>(`select message_id from handed where at < ? order by at limit ${PART}`)
@@ -36,7 +38,7 @@ export function createHanded(job: Job): Handed {
     if (typeof decided === "string" && decided !== "named") return decided;
     keep(id, { type: "result", detail: result.state }, now);
     if (decided === "named") name.run(result.sesMessageId ?? "", id);
-    else move(id, row.topicId, decided);
+    else move(row, decided);
     return "applied";
   };
 
@@ -44,7 +46,7 @@ export function createHanded(job: Job): Handed {
     const ids = old.all(before);
     for (const id of ids) {
       const row = find.get(id);
-      if (row !== undefined) move(id, row.topicId, { from: row.state, to: "in_doubt", error: NO_RESULT });
+      if (row !== undefined) move(row, { from: row.state, to: "in_doubt", error: NO_RESULT });
     }
     return ids.length;
   };
@@ -71,7 +73,7 @@ export function createHanded(job: Job): Handed {
 }
 
 /** Makes a function that writes what becomes of a message, inside a transaction. */
-function createMover(db: Connection, counters: Counters): (id: number, topicId: number, move: ResultMove) => void {
+function createMover(db: Connection, counters: Counters): (message: Returned, move: ResultMove) => void {
   const sent = db.prepare<[number, string | null, number]>(
     `update message set state = 'sent', claimed_by = null, sent_at = ?, ses_message_id = ifnull(?, ses_message_id), error = null
      where id = ?`,
@@ -80,11 +82,14 @@ function createMover(db: Connection, counters: Counters): (id: number, topicId: 
     "update message set state = ?, claimed_by = null, error = ? where id = ?",
   );
   const settled = db.prepare<[number]>("delete from handed where message_id = ?");
-  return (id, topicId, move) => {
+  const catchUp = createCatchUp(db, counters);
+  return (message, move) => {
+    const { id, topicId } = message;
     if (move.to === "sent") sent.run(move.sentAt, move.sesMessageId, id);
     else ended.run(move.to, move.error, id);
     settled.run(id);
     counters.move(topicId, move.from, move.to);
+    catchUp(message, move.to);
     if (move.to === "sent") counters.sentAt(topicId, move.sentAt);
   };
 }

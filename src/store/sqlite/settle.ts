@@ -9,9 +9,8 @@ import type { ByTopic } from "../rules/expiry.ts";
 import { subjectKey } from "../hash.ts";
 import { NOBODY } from "../rules/handed.ts";
 import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
-import { UNSENT } from "../move.ts";
 import type { Connection } from "./connection.ts";
-import { createContentPart } from "./content-part.ts";
+import { createCatchUp } from "./content-part.ts";
 import type { Counters } from "./state-counters.ts";
 import { createProver } from "./prove.ts";
 import { createSentWriter, portionsOf } from "./sent-answers.ts";
@@ -51,7 +50,7 @@ export function createSettler(db: Connection, counters: Counters): Settler {
   );
   const write = createMoveWriter(db);
   const writeSent = createSentWriter(db);
-  const replace = createContentPart(db, counters);
+  const catchUp = createCatchUp(db, counters);
   const { proveNoted } = createProver(db, counters);
 
   /** Returns the topic of the message when it had expired. */
@@ -74,8 +73,7 @@ export function createSettler(db: Connection, counters: Counters): Settler {
     write.move(id, move, at);
     counters.move(row.topic_id, move.from, move.to);
     // The topic may have got another content during the call.
-    if (row.content_id !== row.own_content_id && UNSENT.includes(move.to))
-      replace({ id: row.own_content_id, sifts: true }, [{ topicId: row.topic_id, first: id, last: id }]);
+    catchUp({ id, topicId: row.topic_id, contentId: row.content_id, ownContentId: row.own_content_id }, move.to);
     if (move.to === "sent") counters.sentAt(row.topic_id, now);
     return move.to === "cancelled" && isExpired ? row.topic_id : undefined;
   };

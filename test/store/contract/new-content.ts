@@ -7,6 +7,7 @@ import type { Store } from "../../../src/store/store.ts";
 import {
   EVERYTHING,
   failed,
+  handedOver,
   inDoubt,
   ingest,
   putBack,
@@ -104,6 +105,34 @@ function whole(prepare: Prepare): void {
       [throttled?.email ?? ""]: "b",
       [refused?.email ?? ""]: "b",
       "p3@x.example": "bc",
+    });
+    await expectSound(store, clock);
+  });
+
+  it("what was handed over to a broker meanwhile, and was not sent, gets it", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, addresses(6), { content: A });
+    await counts(store, ["p0@x.example"], { content: C });
+    const { claims } = await turn(store, 9);
+    await settle(store, ...claims.map((claim) => handedOver(claim)));
+    await ingest(store, [], { content: B, replaceContent: true });
+    const results = ["failed", "suppressed", "cancelled", "in_doubt", "sent", "in_doubt", "failed"] as const;
+    const told = claims.map(({ id }, at) => ({
+      messageId: id,
+      state: results[at] ?? "sent",
+      sesMessageId: null,
+      error: null,
+      at: null,
+    }));
+    await store.settleHanded(told);
+    // Somebody finds out later that it was not sent.
+    await store.settleHanded(told.slice(5, 6).map((result) => ({ ...result, state: "failed" as const })));
+    await store.retry("june", ["failed", "suppressed", "cancelled", "in_doubt"]);
+    expect(await subjectsOf(store, (await turn(store, 9)).claims)).toEqual({
+      ...everyB(["p1@x.example", "p2@x.example", "p5@x.example"]),
+      "p0@x.example": "bc",
+      "p3@x.example": "a",
     });
     await expectSound(store, clock);
   });
