@@ -53,19 +53,21 @@ export async function removeUnusedContents(job: Job, inParts: RunPart, signal: A
 
 /**
  * Makes a function that notes which contents the next messages use. False: there are none for now. A message takes another content
- * only from its topic.
+ * only from its topic. The messages of a long list have ids that were kept for them, so they may come behind what was read: what is on
+ * its way is noted together with what is read.
  */
 function createMarker(db: Connection, used: UsedIds): () => boolean {
   const read = db.prepare<[number], { contentId: number; last: number }>(
     `select content_id as contentId, max(id) as last from (select id, content_id from message where id > ? order by id limit ${STEP})
-     group by 1`,
+     group by 1 union all select content_id, 0 from arriving`,
   );
   let after = 0;
   return () => {
+    const before = after;
     const rows = read.all(after);
     used.add(rows.map(({ contentId }) => contentId));
     for (const { last } of rows) after = Math.max(after, last);
-    return rows.length > 0;
+    return after > before;
   };
 }
 
