@@ -174,7 +174,7 @@ async function whyElse(
   if (reason !== null) return reason;
   const row = await store.topic(topic);
   if (row === null || (row.notBefore ?? 0) === notBefore) return null;
-  return `somebody gave it another time meanwhile; see: ${aboutAll(context, "topics")}`;
+  return `somebody gave it another time meanwhile, or added mail with another one; see: ${aboutAll(context, "topics")}`;
 }
 
 /** `states`: which messages will be pending when they are moved; null: all. */
