@@ -7,7 +7,7 @@ import { run, start, until, workFolder } from "../support/run.ts";
 import { serve } from "../support/serve.ts";
 import { duplicates, sesServer } from "../support/ses-server.ts";
 
-const PEOPLE = 300_000;
+const PEOPLE = 200_000;
 const KILLS = 3;
 const OTHERS = 300;
 

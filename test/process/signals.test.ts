@@ -71,17 +71,20 @@ it("SIGINT while a list is being read: exit 130, nothing of it was taken in", as
   expect((await run(folder, ["topics", "--json"])).json).toEqual({ topics: [] });
 });
 
-it.each([[["import", "-", "--content", "june.html", "--topic", "june"]], [["ingest-events", "-"]]])(
-  "SIGINT while a pipe has nothing more to give: %j",
-  async (args) => {
-    const folder = await workFolder();
-    await writeCampaign(folder, 1);
-    const process = start(folder, args, { stdin: "email,name\n", holdStdin: true });
-    await until(() => jobExists(`${folder}/ses-mail.db`), "the job");
-    process.kill("SIGINT");
-    expect((await process.finished).code).toBe(130);
-  },
-);
+/** More than what is read of a list before a job file is made. */
+const BEGINNING = Array.from({ length: 60_000 }, (_, index) => `p${index}@example.net,Person\n`).join("");
+
+it.each([
+  [["import", "-", "--content", "june.html", "--topic", "june"], `email,name\n${BEGINNING}`],
+  [["ingest-events", "-"], "email,name\n"],
+])("SIGINT while a pipe has nothing more to give: %j", async (args, stdin) => {
+  const folder = await workFolder();
+  await writeCampaign(folder, 1);
+  const process = start(folder, args, { stdin, holdStdin: true });
+  await until(() => jobExists(`${folder}/ses-mail.db`), "the job");
+  process.kill("SIGINT");
+  expect((await process.finished).code).toBe(130);
+});
 
 it("SIGINT in a wait for the daily quota ends the wait", async () => {
   const folder = await workFolder();

@@ -52,7 +52,8 @@ function createAdd(job: Job, topics: ListTopics): (target: ListTarget, rows: Sta
   const merge = createMerge(db, clock, topics);
   return async (target, rows) => {
     for (;;) {
-      const into = topics.find(target);
+      // A short list for the content that the topic has asks for it in its transaction only.
+      const into = rows.count > MANY || target.replaceContent ? topics.find(target) : null;
       // What joins the topic gets the new content, too.
       if (target.replaceContent && into !== null) await finishJoining(job, into);
       const source = await sourceOf(db, rows, into);
