@@ -32,16 +32,60 @@ export interface Page {
   readonly last: string | null;
 }
 
-/** Up to `most` entries behind `after` that were given to one of our name before we began. Being given them now counts once more. */
-export async function ownPending(asks: Connection, where: Group, after: string, most: number): Promise<Page> {
+/**
+ * An entry that was taken this often and never accepted is taken alone the next time. One of those that were in hand together may bring
+ * down whoever takes it, and the others must not be taken for it.
+ */
+const TOGETHER = 2;
+
+/** Which entries to take. */
+interface Asked {
+  /** Only behind this one; "": from the first on. */
+  after: string;
+  most: number;
+  /** Only those of this consumer. */
+  of?: string;
+  /** Only those that nobody has touched for so long. */
+  idleMs?: number;
+  /** True for one that is left where it is. */
+  skips?(id: string): boolean;
+}
+
+/** Pending entries that may be taken together. */
+export interface Next extends Pick<Page, "last"> {
+  readonly after: string;
+  readonly ids: readonly string[];
+  /** How often each was given out before. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** True when it is one that nothing else is to be in hand with. */
+  readonly isAlone: boolean;
+}
+
+/** The next pending entries as they are asked for, up to the first that is to be taken alone; that one when it stands in front. */
+export async function nextPending(asks: Connection, where: Group, asked: Asked): Promise<Next> {
+  const { after, most, of, idleMs, skips = () => false } = asked;
+  const [idle, name] = [idleMs === undefined ? [] : ["IDLE", idleMs], of === undefined ? [] : [of]];
+  const from = after === "" ? "-" : `(${after}`;
+  const reply = await asks.one(["XPENDING", where.stream, where.group, ...idle, from, "+", most, ...name]);
+  const counts = countsOf(reply);
+  const isSuspect = (id: string) => (counts.get(id) ?? 0) >= TOGETHER && !skips(id);
+  const all = [...counts.keys()];
+  const suspect = all.findIndex(isSuspect);
+  const upTo = suspect === -1 ? all : all.slice(0, suspect);
+  const together = upTo.filter((id) => !skips(id));
+  const isAlone = suspect !== -1 && together.length === 0;
+  const ids = isAlone ? all.slice(suspect, suspect + 1) : together;
+  return { after, ids, counts, isAlone, last: (isAlone ? ids : upTo).at(-1) ?? null };
+}
+
+/** Takes entries again that one of our name was given before we began. Being given them now counts once more. */
+export async function takeOwn(asks: Connection, where: Group, { after, ids, counts, last }: Next): Promise<Page> {
   const { stream, group, consumer } = where;
-  const read = ["XREADGROUP", "GROUP", group, consumer, "COUNT", most, "STREAMS", stream, after] as const;
+  // Also when there are none: it makes us known in the group.
+  const count = Math.max(1, ids.length);
+  const read = ["XREADGROUP", "GROUP", group, consumer, "COUNT", count, "STREAMS", stream, after] as const;
   const found = readOf(await asks.one(read));
-  const last = found.at(-1)?.id ?? null;
-  if (last === null) return { entries: [], lost: 0, last };
-  const first = found[0]?.id ?? last;
-  const counts = countsOf(await asks.one(["XPENDING", stream, group, first, last, found.length, consumer]));
-  return pageOf(asks, where, { found, last, counts });
+  return pageOf(asks, where, { found, last, counts: oneMore(counts) });
 }
 
 /**
@@ -61,26 +105,18 @@ export async function pendingSince(asks: Connection, where: Group, after: string
   return pageOf(asks, where, { found, last, counts });
 }
 
-/** Which entries to take over. */
-interface Taking {
-  after: string;
-  most: number;
-  idleMs: number;
-  /** True for one that is left where it is. */
-  skips(id: string): boolean;
-}
-
 /**
- * Takes over up to `most` entries behind `after` that nobody has touched for `idleMs`, whoever has them. Two workers that
- * do this at the same time share them.
+ * Takes entries over that nobody has touched for `idleMs`, whoever has them. Two workers that do this at the same time share them. Being
+ * given them counts once more.
  */
-export async function takeOver(asks: Connection, where: Group, { after, most, idleMs, skips }: Taking): Promise<Page> {
+export async function takeOver(
+  asks: Connection,
+  where: Group,
+  { ids, counts, last }: Next,
+  idleMs: number,
+): Promise<Page> {
   const { stream, group, consumer } = where;
-  const idle = await asks.one(["XPENDING", stream, group, "IDLE", idleMs, after === "" ? "-" : `(${after}`, "+", most]);
-  const counts = countsOf(idle);
-  const last = [...counts.keys()].at(-1) ?? null;
-  const ids = [...counts.keys()].filter((id) => !skips(id));
-  if (last === null || ids.length === 0) return { entries: [], lost: 0, last };
+  if (ids.length === 0) return { entries: [], lost: 0, last };
   const claimed = entriesOf(await asks.one(["XCLAIM", stream, group, consumer, idleMs, ...ids]));
   const got = new Set(claimed.map(({ id }) => id));
   // The others were taken by another worker just now, or they are in the stream no more.
@@ -88,8 +124,10 @@ export async function takeOver(asks: Connection, where: Group, { after, most, id
   const ranges = await asks.run(others.map((id) => ["XRANGE", stream, id, id]));
   const deleted = others.filter((_, index) => entriesOf(ranges[index]).length === 0);
   const found = [...claimed, ...deleted.map((id) => ({ id, fields: null }))];
-  return pageOf(asks, where, { found, last, counts: new Map([...counts].map(([id, times]) => [id, times + 1])) });
+  return pageOf(asks, where, { found, last, counts: oneMore(counts) });
 }
+
+const oneMore = (counts: ReadonlyMap<string, number>) => new Map([...counts].map(([id, times]) => [id, times + 1]));
 
 /** Deliveries so far by id, of what XPENDING answers. */
 function countsOf(reply: unknown): Map<string, number> {
@@ -99,7 +137,7 @@ function countsOf(reply: unknown): Map<string, number> {
 
 interface Found {
   found: readonly Entry[];
-  last: string;
+  last: string | null;
   counts: ReadonlyMap<string, number>;
 }
 

@@ -9,7 +9,9 @@ import { ofSettings } from "./greeting.ts";
 import type { Fields } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
-import { type Again, forgetConsumers, type Group, ownPending, type Page, pendingSince, takeOver } from "./pending.ts";
+import { Hand } from "./hand.ts";
+import { forgetConsumers, nextPending, pendingSince, takeOver, takeOwn } from "./pending.ts";
+import type { Again, Group, Next, Page } from "./pending.ts";
 import { MOST_PER_CALL, Portion } from "./portion.ts";
 import { RedisProblem } from "./problem.ts";
 
@@ -44,6 +46,12 @@ export interface StreamParts {
   tell(text: string): void;
 }
 
+/** How long to wait for something, in ms, unless the signal aborts. */
+interface Patience {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
 /** Behind which entry to go on; null: not now. */
 interface Cursors {
   /** Our own pending entries, which we may have lost. */
@@ -56,8 +64,9 @@ interface Cursors {
 export class StreamQueue implements Queue<RedisDelivery> {
   readonly mostPerCall = MOST_PER_CALL;
   readonly #parts: StreamParts;
-  /** How often the entries that we have were given out, by id. */
-  readonly #inHand = new Map<string, number>();
+  readonly #hand: Hand;
+  /** While one is in hand that is to be taken alone, nothing else is received. */
+  #isAlone = false;
   /** Until when entries that were given back are not to come (`performance.now()`), by id. */
   readonly #givenBack = new Map<string, number>();
   readonly #cursors: Cursors = { own: null, idle: null };
@@ -77,6 +86,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
+    this.#hand = new Hand(parts.times.idleMs);
     this.#acknowledger = new Acknowledger(parts);
   }
 
@@ -130,9 +140,20 @@ export class StreamQueue implements Queue<RedisDelivery> {
     const { reads, asks } = this.#parts;
     if ((await untilAborted(Promise.all([reads.ready(), asks.ready()]), signal)) === "aborted") return [];
     this.#begin(reads.opened + asks.opened);
-    const again = (await this.#own(most)) ?? (await this.#takeLeft(most, signal)) ?? (await this.#idle(most, signal));
+    const patience = { waitMs, signal };
+    // After a reconnect the one that is alone may be among our own.
+    if (this.#isAlone && this.#cursors.own === null && !(await this.#isFree(patience))) return [];
+    const again =
+      (await this.#own(most, patience)) ?? (await this.#takeLeft(most, signal)) ?? (await this.#idle(most, patience));
     if (again !== null || signal.aborted) return again ?? [];
     return (await this.#fresh(most, waitMs, signal)) ?? [];
+  }
+
+  /** Whether nothing is in hand, after waiting for it. */
+  async #isFree({ waitMs, signal }: Patience): Promise<boolean> {
+    const isFree = await this.#hand.isEmptied(waitMs, signal);
+    if (isFree) this.#isAlone = false;
+    return isFree;
   }
 
   /** Starts over after a reconnect, and looks for idle entries from time to time. */
@@ -145,17 +166,32 @@ export class StreamQueue implements Queue<RedisDelivery> {
     for (const [id, until] of this.#givenBack) if (until <= this.#sweptAt) this.#givenBack.delete(id);
   }
 
-  async #own(most: number): Promise<RedisDelivery[] | null> {
-    const { asks, where } = this.#parts;
+  async #own(most: number, patience: Patience): Promise<RedisDelivery[] | null> {
     while (this.#cursors.own !== null) {
-      const read = this.#hasReadOwn ? pendingSince : ownPending;
-      const page = await read(asks, where, this.#cursors.own, most);
+      const page = await this.#ownPage(this.#cursors.own, most, patience);
+      if (page === null) return [];
       this.#cursors.own = page.last;
       if (page.last === null) this.#hasReadOwn = true;
       const got = this.#taken(page, await this.#notDue(page.entries));
       if (got !== null) return got;
     }
     return null;
+  }
+
+  /** Null: not now, because another delivery is in hand that has to be settled before. */
+  async #ownPage(after: string, most: number, patience: Patience): Promise<Page | null> {
+    const { asks, where } = this.#parts;
+    if (this.#hasReadOwn) return pendingSince(asks, where, after, most);
+    const next = await nextPending(asks, where, { after, most, of: where.consumer });
+    return (await this.#mayTake(next, patience)) ? takeOwn(asks, where, next) : null;
+  }
+
+  /** Whether entries may be taken now. One that is to be taken alone waits until nothing is in hand. */
+  async #mayTake({ isAlone }: Next, patience: Patience): Promise<boolean> {
+    if (!isAlone) return true;
+    const mayTake = await this.#isFree(patience);
+    if (mayTake) this.#isAlone = true;
+    return mayTake;
   }
 
   /** Gives back again what was given back and whose time has not come. Resolves to the ids. */
@@ -170,16 +206,18 @@ export class StreamQueue implements Queue<RedisDelivery> {
     return (this.#givenBack.get(id) ?? 0) - performance.now();
   }
 
-  async #idle(most: number, signal: AbortSignal): Promise<RedisDelivery[] | null> {
+  async #idle(most: number, patience: Patience): Promise<RedisDelivery[] | null> {
     const { asks, where, times } = this.#parts;
+    const { signal } = patience;
     if (signal.aborted) return null;
     this.#newFirst = !this.#newFirst;
     const fresh = this.#newFirst && this.#cursors.idle !== null ? await this.#fresh(most, 0, signal) : null;
     if (fresh !== null) return fresh;
     while (this.#cursors.idle !== null) {
-      const after = this.#cursors.idle;
       const skips = (id: string) => this.#earlyMs(id) > 0;
-      const page = await takeOver(asks, where, { after, most, idleMs: times.idleMs, skips });
+      const next = await nextPending(asks, where, { after: this.#cursors.idle, most, idleMs: times.idleMs, skips });
+      if (!(await this.#mayTake(next, patience))) return [];
+      const page = await takeOver(asks, where, next, times.idleMs);
       this.#cursors.idle = page.last;
       if (page.last === null) await forgetConsumers(asks, where, times.forgetMs);
       const got = this.#taken(page);
@@ -238,7 +276,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
     if (entries.length === 0) return null;
     const { keys, mostDeliveries } = this.#parts;
     const deliveries = entries.map((entry): RedisDelivery => {
-      this.#inHand.set(entry.id, entry.deliveries);
+      this.#hand.take(entry.id, entry.deliveries);
       const delivery = deliveryOf(keys.stream, entry);
       if (entry.deliveries <= mostDeliveries) return delivery;
       return { ...delivery, overdue: `taken ${entry.deliveries} times and never accepted` };
@@ -250,14 +288,14 @@ export class StreamQueue implements Queue<RedisDelivery> {
   async done(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]> {
     const ids = deliveries.map((delivery) => this.#entryOf(delivery));
     await this.#acknowledger.acknowledge(ids);
-    for (const id of ids) this.#inHand.delete(id);
+    for (const id of ids) this.#hand.letGo(id);
     return [];
   }
 
   async refuse(delivery: RedisDelivery, reason: string): Promise<boolean> {
     const id = this.#entryOf(delivery);
     await this.#parts.burial.bury(delivery, reason, (copy) => this.#acknowledger.acknowledge([id], copy));
-    this.#inHand.delete(id);
+    this.#hand.letGo(id);
     return true;
   }
 
@@ -267,8 +305,8 @@ export class StreamQueue implements Queue<RedisDelivery> {
    */
   async later(delivery: RedisDelivery, afterMs: number): Promise<void> {
     const id = this.#entryOf(delivery);
-    await this.#parts.asks.run([this.#giveBack(id, this.#inHand.get(id) ?? 1, afterMs)]);
-    this.#inHand.delete(id);
+    await this.#parts.asks.run([this.#giveBack(id, this.#hand.deliveriesOf(id), afterMs)]);
+    this.#hand.letGo(id);
     this.#givenBack.set(id, performance.now() + afterMs);
   }
 
@@ -290,8 +328,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
     // A question that nobody answers must not hold up the end.
     const rest = Promise.allSettled([this.#turn, this.#left]);
     await withinLimit({ ms: GIVE_BACK_MS }, () => rest).catch(() => undefined);
-    const commands = [...this.#inHand].map(([id, deliveries]) => this.#giveBack(id, deliveries, 0));
-    this.#inHand.clear();
+    const commands = this.#hand.empty().map(([id, deliveries]) => this.#giveBack(id, deliveries, 0));
     if (commands.length > 0 && asks.isOpen) await asks.runEach(commands, GIVE_BACK_MS).catch(() => undefined);
   }
 }

@@ -1,5 +1,6 @@
 /** Entries that somebody was given and has not acknowledged. */
 import { describe, expect, it } from "vitest";
+import type { RedisDelivery } from "../../../src/queue/redis/redis.ts";
 import { requireServers } from "../../support/servers.ts";
 import type { RedisServer } from "../../support/redis.ts";
 import { add, GOES_ON, GROUP, pending, receive, server, STREAM, textOf, worker } from "./worker.ts";
@@ -85,11 +86,60 @@ describe.skipIf(requireServers("redis"))("entries of a worker that is gone", () 
     const [a] = await die(redis, 2);
     await redis.ask("XCLAIM", STREAM, GROUP, "dead", 0, a as string, "IDLE", 600_000, "RETRYCOUNT", 5, "JUSTID");
     const { stream } = await worker(redis.url, { idleMs: 0, mostDeliveries: 5 });
-    const got = await receive(stream, 2);
+    const got = [];
+    while (got.length < 2) {
+      const some = await receive(stream);
+      got.push(...some);
+      await stream.done(some);
+    }
     expect(Object.fromEntries(got.map((one) => [textOf(one), one.overdue]))).toEqual({
       a: "taken 6 times and never accepted",
       b: undefined,
     });
+  });
+
+  it("are taken alone when it went wrong twice, and nothing else is in hand then", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, "once", "twice", "often", "new");
+    const [, ...others] = await die(redis, 3);
+    await redis.ask("XCLAIM", STREAM, GROUP, "dead", 0, ...others, "IDLE", 600_000, "RETRYCOUNT", 2, "JUSTID");
+    const { stream } = await worker(redis.url, { idleMs: 60_000 });
+    const first = await receive(stream);
+    expect(first.map(textOf)).toEqual(["new"]);
+    expect(await stream.receive(200, 50, GOES_ON)).toEqual([]);
+    await stream.done(first);
+    await add(redis, "newer");
+    const got: string[][] = [];
+    while (got.length < 3) {
+      const some = await receive(stream);
+      got.push(some.map(textOf));
+      if (textOf(some[0] as RedisDelivery) !== "newer") expect(await stream.receive(200, 50, GOES_ON)).toEqual([]);
+      await stream.done(some);
+    }
+    expect(got.toSorted()).toEqual([["newer"], ["often"], ["twice"]]);
+  });
+
+  it.each([
+    ["of another name", undefined],
+    ["of the same name", "host-1"],
+  ])("do not suffer from one among them that brings down every worker %s", async (_, consumer) => {
+    const redis = await server();
+    await add(redis, ...numbered(20), "poison", ...numbered(30).slice(20));
+    const [accepted, refused]: [string[], string[]] = [[], []];
+    for (let lives = 0; refused.length === 0; lives++) {
+      expect(lives).toBeLessThan(20);
+      const { stream } = await worker(redis.url, { idleMs: 0, mostDeliveries: 5, ...(consumer && { consumer }) });
+      for (;;) {
+        const some = await stream.receive(200, 20, GOES_ON);
+        const isDead = some.some((one) => textOf(one) === "poison" && one.overdue === undefined);
+        if (some.length === 0 || isDead) break;
+        for (const one of some) (one.overdue === undefined ? accepted : refused).push(textOf(one));
+        await stream.done(some);
+      }
+    }
+    expect(refused).toEqual(["poison"]);
+    expect(accepted.toSorted()).toEqual(numbered(30).toSorted());
   });
 });
 
