@@ -141,10 +141,11 @@ export class StreamQueue implements Queue<RedisDelivery> {
     if ((await untilAborted(Promise.all([reads.ready(), asks.ready()]), signal)) === "aborted") return [];
     this.#begin(reads.opened + asks.opened);
     const patience = { waitMs, signal };
-    // After a reconnect the one that is alone may be among our own.
-    if (this.#isAlone && this.#cursors.own === null && !(await this.#isFree(patience))) return [];
-    const again =
-      (await this.#own(most, patience)) ?? (await this.#takeLeft(most, signal)) ?? (await this.#idle(most, patience));
+    // Before anybody waits for the one that is alone: after a reconnect it may be among our own.
+    const own = await this.#own(most, patience);
+    if (own !== null) return own;
+    if (this.#isAlone && !(await this.#isFree(patience))) return [];
+    const again = (await this.#takeLeft(most, signal)) ?? (await this.#idle(most, patience));
     if (again !== null || signal.aborted) return again ?? [];
     return (await this.#fresh(most, waitMs, signal)) ?? [];
   }
@@ -186,11 +187,11 @@ export class StreamQueue implements Queue<RedisDelivery> {
     return (await this.#mayTake(next, patience)) ? takeOwn(asks, where, next) : null;
   }
 
-  /** Whether entries may be taken now. One that is to be taken alone waits until nothing is in hand. */
+  /** Whether entries may be taken now. One that is to be taken alone waits until nothing is in hand, and others wait for it. */
   async #mayTake({ isAlone }: Next, patience: Patience): Promise<boolean> {
-    if (!isAlone) return true;
+    if (!isAlone && !this.#isAlone) return true;
     const mayTake = await this.#isFree(patience);
-    if (mayTake) this.#isAlone = true;
+    if (mayTake) this.#isAlone = isAlone;
     return mayTake;
   }
 

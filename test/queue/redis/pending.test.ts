@@ -255,3 +255,29 @@ describe.skipIf(requireServers("redis"))("a consumer that is not seen any more",
     expect(await consumers(redis)).toEqual(["idle", "me"]);
   });
 });
+
+describe.skipIf(requireServers("redis"))("an entry that is taken alone", () => {
+  /** Entries that `host-1` was given twice and never accepted, and others behind them that it was given once. */
+  async function leftBehind(redis: RedisServer, suspects: string[], others: string[] = []): Promise<void> {
+    await makeGroup(redis);
+    await add(redis, ...suspects, ...others);
+    const ids = await die(redis, suspects.length + others.length, "host-1");
+    const twice = ids.slice(0, suspects.length);
+    await redis.ask("XCLAIM", STREAM, GROUP, "host-1", 0, ...twice, "RETRYCOUNT", 2, "JUSTID");
+  }
+
+  it.each([
+    ["what a worker of the same name left behind it", ["once"]],
+    ["new mail", []],
+  ])("is not joined by %s", async (_, others) => {
+    const redis = await server();
+    await leftBehind(redis, ["twice"], others);
+    await add(redis, "new");
+    const { stream } = await worker(redis.url, { consumer: "host-1" });
+    const [twice] = await receive(stream);
+    expect(textOf(twice as RedisDelivery)).toBe("twice");
+    expect(await stream.receive(200, 50, GOES_ON)).toEqual([]);
+    await stream.done([twice as RedisDelivery]);
+    expect((await receive(stream, others.length + 1)).map(textOf)).toEqual([...others, "new"]);
+  });
+});
