@@ -26,6 +26,14 @@ export class Hand {
     if (this.#held.delete(id)) this.#onChange();
   }
 
+  /** Nobody waits for it any more. We still have it. */
+  endLoan(id: string): void {
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    held.endsAt = 0;
+    this.#onChange();
+  }
+
   /** How often anybody was given it; 1 when we do not have it. */
   deliveriesOf(id: string): number {
     return this.#held.get(id)?.deliveries ?? 1;

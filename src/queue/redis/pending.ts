@@ -39,7 +39,7 @@ export interface Page {
 const TOGETHER = 2;
 
 /** Which entries to take. */
-interface Asked {
+export interface Asked {
   /** Only behind this one; "": from the first on. */
   after: string;
   most: number;

@@ -11,7 +11,7 @@ import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
 import { Hand } from "./hand.ts";
 import { forgetConsumers, nextPending, pendingSince, takeOver, takeOwn } from "./pending.ts";
-import type { Again, Group, Next, Page } from "./pending.ts";
+import type { Again, Asked, Group, Next, Page } from "./pending.ts";
 import { MOST_PER_CALL, Portion } from "./portion.ts";
 import { RedisProblem } from "./problem.ts";
 
@@ -150,9 +150,9 @@ export class StreamQueue implements Queue<RedisDelivery> {
     return (await this.#fresh(most, waitMs, signal)) ?? [];
   }
 
-  /** Whether nothing is in hand, after waiting for it. */
+  /** Whether nothing is in hand, after waiting for it. False when the connection ended meanwhile: who lost it begins again. */
   async #isFree({ waitMs, signal }: Patience): Promise<boolean> {
-    const isFree = await this.#hand.isEmptied(waitMs, signal);
+    const isFree = (await this.#hand.isEmptied(waitMs, signal)) && this.#parts.reads.isOpen;
     if (isFree) this.#isAlone = false;
     return isFree;
   }
@@ -183,16 +183,23 @@ export class StreamQueue implements Queue<RedisDelivery> {
   async #ownPage(after: string, most: number, patience: Patience): Promise<Page | null> {
     const { asks, where } = this.#parts;
     if (this.#hasReadOwn) return pendingSince(asks, where, after, most);
-    const next = await nextPending(asks, where, { after, most, of: where.consumer });
-    return (await this.#mayTake(next, patience)) ? takeOwn(asks, where, next) : null;
+    const next = await this.#next({ after, most, of: where.consumer }, patience);
+    return next && takeOwn(asks, where, next);
   }
 
-  /** Whether entries may be taken now. One that is to be taken alone waits until nothing is in hand, and others wait for it. */
-  async #mayTake({ isAlone }: Next, patience: Patience): Promise<boolean> {
-    if (!isAlone && !this.#isAlone) return true;
-    const mayTake = await this.#isFree(patience);
-    if (mayTake) this.#isAlone = isAlone;
-    return mayTake;
+  /**
+   * What to take next, when it may be taken. Null: not now. One that is to be taken alone waits until nothing is in hand, and what comes
+   * behind it waits for it.
+   */
+  async #next(asked: Asked, patience: Patience): Promise<Next | null> {
+    const { asks, where } = this.#parts;
+    const next = await nextPending(asks, where, asked);
+    if (!next.isAlone && !this.#isAlone) return next;
+    if (!(await this.#isFree(patience))) return null;
+    // What was in hand, or in that of others, may have been accepted meanwhile.
+    const now = await nextPending(asks, where, asked);
+    this.#isAlone = now.isAlone;
+    return now;
   }
 
   /** Gives back again what was given back and whose time has not come. Resolves to the ids. */
@@ -216,8 +223,9 @@ export class StreamQueue implements Queue<RedisDelivery> {
     if (fresh !== null) return fresh;
     while (this.#cursors.idle !== null) {
       const skips = (id: string) => this.#earlyMs(id) > 0;
-      const next = await nextPending(asks, where, { after: this.#cursors.idle, most, idleMs: times.idleMs, skips });
-      if (!(await this.#mayTake(next, patience))) return [];
+      const asked = { after: this.#cursors.idle, most, idleMs: times.idleMs, skips };
+      const next = await this.#next(asked, patience);
+      if (next === null) return [];
       const page = await takeOver(asks, where, next, times.idleMs);
       this.#cursors.idle = page.last;
       if (page.last === null) await forgetConsumers(asks, where, times.forgetMs);
@@ -288,15 +296,17 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   async done(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]> {
     const ids = deliveries.map((delivery) => this.#entryOf(delivery));
-    await this.#acknowledger.acknowledge(ids);
-    for (const id of ids) this.#hand.letGo(id);
+    await this.#settle(ids, this.#acknowledger.acknowledge(ids));
     return [];
   }
 
   async refuse(delivery: RedisDelivery, reason: string): Promise<boolean> {
     const id = this.#entryOf(delivery);
-    await this.#parts.burial.bury(delivery, reason, (copy) => this.#acknowledger.acknowledge([id], copy));
-    this.#hand.letGo(id);
+    const { burial } = this.#parts;
+    await this.#settle(
+      [id],
+      burial.bury(delivery, reason, (copy) => this.#acknowledger.acknowledge([id], copy)),
+    );
     return true;
   }
 
@@ -306,9 +316,19 @@ export class StreamQueue implements Queue<RedisDelivery> {
    */
   async later(delivery: RedisDelivery, afterMs: number): Promise<void> {
     const id = this.#entryOf(delivery);
-    await this.#parts.asks.run([this.#giveBack(id, this.#hand.deliveriesOf(id), afterMs)]);
-    this.#hand.letGo(id);
+    await this.#settle([id], this.#parts.asks.run([this.#giveBack(id, this.#hand.deliveriesOf(id), afterMs)]));
     this.#givenBack.set(id, performance.now() + afterMs);
+  }
+
+  /** Lets entries go when Redis was told. When it cannot be told, nobody waits for them, either: they brought nothing down. */
+  async #settle(ids: readonly string[], telling: Promise<unknown>): Promise<void> {
+    try {
+      await telling;
+    } catch (problem) {
+      for (const id of ids) this.#hand.endLoan(id);
+      throw problem;
+    }
+    for (const id of ids) this.#hand.letGo(id);
   }
 
   #giveBack(id: string, deliveries: number, afterMs: number): Command {

@@ -23,6 +23,16 @@ describe("a hand", () => {
     expect(hand.deliveriesOf("1-0")).toBe(1);
   });
 
+  it("does not wait for an entry whose loan was ended, and still has it", async () => {
+    const hand = new Hand(60_000);
+    hand.take("1-0", 3);
+    const emptied = hand.isEmptied(60_000, GOES_ON);
+    hand.endLoan("1-0");
+    hand.endLoan("2-0");
+    expect(await emptied).toBe(true);
+    expect(hand.empty()).toEqual([["1-0", 3]]);
+  });
+
   it("waits no longer than it is told to", async () => {
     const hand = new Hand(60_000);
     hand.take("1-0", 1);

@@ -1,9 +1,11 @@
 /** Entries that somebody was given and has not acknowledged. */
 import { describe, expect, it } from "vitest";
+import { QueueUnreachable } from "../../../src/queue/queue.ts";
 import type { RedisDelivery } from "../../../src/queue/redis/redis.ts";
 import { requireServers } from "../../support/servers.ts";
 import type { RedisServer } from "../../support/redis.ts";
-import { add, GOES_ON, GROUP, pending, receive, server, STREAM, textOf, worker } from "./worker.ts";
+import { strikingProxy } from "../../support/striking-proxy.ts";
+import { add, GOES_ON, GROUP, insist, pending, receive, server, STREAM, textOf, worker } from "./worker.ts";
 
 const numbered = (count: number) => Array.from({ length: count }, (_, n) => `m${n}`);
 
@@ -263,7 +265,21 @@ describe.skipIf(requireServers("redis"))("an entry that is taken alone", () => {
     await add(redis, ...suspects, ...others);
     const ids = await die(redis, suspects.length + others.length, "host-1");
     const twice = ids.slice(0, suspects.length);
-    await redis.ask("XCLAIM", STREAM, GROUP, "host-1", 0, ...twice, "RETRYCOUNT", 2, "JUSTID");
+    await redis.ask("XCLAIM", STREAM, GROUP, "host-1", 0, ...twice, "IDLE", 600_000, "RETRYCOUNT", 2, "JUSTID");
+  }
+
+  /** Calls `receive` while new mail is in hand, and resolves when it waits to take what `host-1` left behind. */
+  async function waitingBehindNew(redis: RedisServer) {
+    await leftBehind(redis, ["twice"]);
+    await add(redis, "new");
+    const here = await worker(redis.url);
+    const inHand = await receive(here.stream);
+    expect(inHand.map(textOf)).toEqual(["new"]);
+    const looks = async () => /cmdstat_xpending:calls=(\d+)/.exec(String(await redis.ask("INFO", "commandstats")))?.[1];
+    const before = await looks();
+    const waiting = here.stream.receive(200, 20_000, GOES_ON);
+    await expect.poll(looks).not.toBe(before);
+    return { ...here, inHand, waiting };
   }
 
   it.each([
@@ -279,5 +295,56 @@ describe.skipIf(requireServers("redis"))("an entry that is taken alone", () => {
     expect(await stream.receive(200, 50, GOES_ON)).toEqual([]);
     await stream.done([twice as RedisDelivery]);
     expect((await receive(stream, others.length + 1)).map(textOf)).toEqual([...others, "new"]);
+  });
+
+  it("comes again at once when the word about it was lost, whoever had it before", async () => {
+    const redis = await server();
+    await leftBehind(redis, ["twice"], ["once"]);
+    const proxy = await strikingProxy(redis.port);
+    const { stream } = await worker(`redis://127.0.0.1:${proxy.port}`, { consumer: "host-1" });
+    const [twice] = await receive(stream);
+    void proxy.strike("XACK", "lost");
+    await expect(stream.done([twice as RedisDelivery])).rejects.toThrow(QueueUnreachable);
+    expect((await insist(() => receive(stream))).map(textOf)).toEqual(["twice"]);
+    expect(await insist(() => stream.receive(200, 50, GOES_ON))).toEqual([]);
+    await stream.done([twice as RedisDelivery]);
+    expect((await receive(stream)).map(textOf)).toEqual(["once"]);
+  });
+
+  it("keeps nobody waiting when Redis does not take the word about it, but stays connected", async () => {
+    const redis = await server();
+    await leftBehind(redis, ["twice"]);
+    const { stream } = await worker(redis.url);
+    const twice = await receive(stream);
+    expect(twice.map(textOf)).toEqual(["twice"]);
+    await add(redis, "new");
+    const waiting = insist(() => receive(stream));
+    await redis.ask("CONFIG", "SET", "min-replicas-to-write", "1");
+    await expect(stream.done(twice)).rejects.toThrow(QueueUnreachable);
+    await redis.ask("CONFIG", "SET", "min-replicas-to-write", "0");
+    expect((await waiting).map(textOf)).toEqual(["new"]);
+    expect(await stream.done(twice)).toEqual([]);
+  });
+
+  it("is no loss when another worker accepts it while it is waited for", async () => {
+    const redis = await server();
+    const { stream, told, inHand, waiting } = await waitingBehindNew(redis);
+    const [[id]] = (await redis.ask("XPENDING", STREAM, GROUP, "-", "+", 1, "host-1")) as [[string]];
+    await redis.ask("XACK", STREAM, GROUP, id);
+    await redis.ask("XDEL", STREAM, id);
+    await stream.done(inHand);
+    await add(redis, "newer");
+    expect((await waiting).map(textOf)).toEqual(["newer"]);
+    await stream.receive(1, 50, GOES_ON);
+    expect(told.filter((line) => line.includes("lost."))).toEqual([]);
+  });
+
+  it("is not taken by one that closes while it waits to take it", async () => {
+    const redis = await server();
+    const { close, waiting } = await waitingBehindNew(redis);
+    await Promise.all([close(), expect(waiting).rejects.toThrow(QueueUnreachable)]);
+    expect(await redis.ask("XPENDING", STREAM, GROUP, "-", "+", 1)).toMatchObject([
+      [expect.anything(), "host-1", expect.anything(), 2],
+    ]);
   });
 });
