@@ -112,14 +112,15 @@ describe.skipIf(requireServers("redis"))("entries of a worker that is gone", () 
     expect(await stream.receive(200, 50, GOES_ON)).toEqual([]);
     await stream.done(first);
     await add(redis, "newer");
-    const got: string[][] = [];
+    const got: [text: string, ...beside: string[]][] = [];
     while (got.length < 3) {
-      const some = await receive(stream);
-      got.push(some.map(textOf));
-      if (textOf(some[0] as RedisDelivery) !== "newer") expect(await stream.receive(200, 50, GOES_ON)).toEqual([]);
-      await stream.done(some);
+      const [one, ...more] = await receive(stream);
+      const text = textOf(one as RedisDelivery);
+      const beside = text === "newer" ? [] : await stream.receive(200, 50, GOES_ON);
+      got.push([text, ...[...more, ...beside].map(textOf)]);
+      await stream.done([one as RedisDelivery, ...more, ...beside]);
     }
-    expect(got.toSorted()).toEqual([["newer"], ["often"], ["twice"]]);
+    expect(new Set(got.map((texts) => texts.join(" ")))).toEqual(new Set(["newer", "often", "twice"]));
   });
 
   it.each([
