@@ -86,13 +86,15 @@ export class Connection {
     return replies;
   }
 
-  /** Runs commands as one step: all or, when Redis refuses one of them or the connection ends, none. */
-  async together(commands: readonly Command[]): Promise<void> {
+  /** Runs commands as one step: all or, when Redis refuses one of them or the connection ends, none. Resolves to their replies. */
+  async together(commands: readonly Command[]): Promise<readonly unknown[]> {
     const replies = await this.run([["MULTI"], ...commands, ["EXEC"]]);
     const results = replies.at(-1);
     // Redis goes on with the others when one fails while it runs.
-    const failed = Array.isArray(results) ? results.find((result) => result instanceof Error) : null;
+    if (!Array.isArray(results)) return [];
+    const failed = results.find((result) => result instanceof Error);
     if (failed) throw problemOf(failed, this.#parts.place);
+    return results;
   }
 
   /** The reply of one command. */

@@ -25,7 +25,7 @@ export class Burial {
   async bury(
     delivery: { id: string; body: Uint8Array },
     reason: string,
-    remove: (copy: readonly Command[]) => Promise<void>,
+    remove: (copy: readonly Command[]) => Promise<unknown>,
   ): Promise<void> {
     try {
       await remove([buryCommand(this.#keys, delivery, reason)]);

@@ -117,12 +117,17 @@ export async function takeOver(
 ): Promise<Page> {
   const { stream, group, consumer } = where;
   if (ids.length === 0) return { entries: [], lost: 0, last };
-  const claimed = entriesOf(await asks.one(["XCLAIM", stream, group, consumer, idleMs, ...ids]));
+  const [from = "", to = ""] = [ids[0], ids.at(-1)];
+  // In one step: those that another worker has just accepted and removed are pending no more, and not lost.
+  const [pending, reply] = await asks.together([
+    ["XPENDING", stream, group, "IDLE", idleMs, from, to, counts.size],
+    ["XCLAIM", stream, group, consumer, idleMs, ...ids],
+  ]);
+  const claimed = entriesOf(reply);
   const got = new Set(claimed.map(({ id }) => id));
-  // The others were taken by another worker just now, or they are in the stream no more.
-  const others = ids.filter((id) => !got.has(id));
-  const ranges = await asks.run(others.map((id) => ["XRANGE", stream, id, id]));
-  const deleted = others.filter((_, index) => entriesOf(ranges[index]).length === 0);
+  const idle = countsOf(pending);
+  // The others were taken by another worker just now.
+  const deleted = ids.filter((id) => idle.has(id) && !got.has(id));
   const found = [...claimed, ...deleted.map((id) => ({ id, fields: null }))];
   return pageOf(asks, where, { found, last, counts: oneMore(counts) });
 }

@@ -1,6 +1,11 @@
 /** Entries that somebody was given and has not acknowledged. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { QueueUnreachable } from "../../../src/queue/queue.ts";
+import { parseRedisUrl } from "../../../src/queue/redis/address.ts";
+import { Connection } from "../../../src/queue/redis/connection.ts";
+import { openLine } from "../../../src/queue/redis/greeting.ts";
+import { loadClient } from "../../../src/queue/redis/line.ts";
+import { nextPending, takeOver } from "../../../src/queue/redis/pending.ts";
 import type { RedisDelivery } from "../../../src/queue/redis/redis.ts";
 import { requireServers } from "../../support/servers.ts";
 import type { RedisServer } from "../../support/redis.ts";
@@ -79,6 +84,25 @@ describe.skipIf(requireServers("redis"))("entries of a worker that is gone", () 
     expect(lines).toEqual([
       `redis: 10 entries were deleted from ${STREAM} before a worker had accepted anything: lost.`,
     ]);
+  });
+
+  it("that another worker accepts while they are being taken over are not lost", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, "accepted", "deleted", "left");
+    const [accepted = "", deleted = "", left] = await die(redis, 3);
+    const ignore = () => undefined;
+    const [Client, address] = [await loadClient(), parseRedisUrl(redis.url)];
+    const open = (signal: AbortSignal) => openLine(Client, address, signal);
+    const asks = new Connection({ place: address.shown, open, onOpen: ignore, onAway: ignore });
+    onTestFinished(() => asks.close());
+    const where = { stream: STREAM, group: GROUP, consumer: "me" };
+    const next = await nextPending(asks, where, { after: "", most: 200, idleMs: 0 });
+    await redis.ask("XACK", STREAM, GROUP, accepted);
+    await redis.ask("XDEL", STREAM, accepted, deleted);
+    const { entries, lost } = await takeOver(asks, where, next, 0);
+    expect({ ids: entries.map(({ id }) => id), lost }).toEqual({ ids: [left], lost: 1 });
+    expect(await pending(redis)).toBe(1);
   });
 
   it("that were given out too often say so", async () => {
