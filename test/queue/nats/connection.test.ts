@@ -40,7 +40,11 @@ describe.skipIf(requireServers("nats"))("NATS connections", () => {
     const away = `nats: cannot reach ${server.url} (connection refused); trying on. What is in the database is sent meanwhile.`;
     expect(told).toEqual([away]);
     await server.start();
-    expect(await queue.receive(1, LONG_MS, AbortSignal.timeout(10_000))).toEqual([]);
+    const stop = new AbortController();
+    const reading = queue.receive(1, LONG_MS, stop.signal);
+    await vi.waitUntil(() => told.length >= 3, { timeout: LONG_MS });
+    stop.abort("SIGTERM");
+    expect(await reading).toEqual([]);
     expect(told.slice(1)).toEqual([
       `nats: connected to ${server.url}`,
       "nats: made the stream messages for messages.*",
@@ -102,7 +106,7 @@ describe.skipIf(requireServers("nats"))("NATS connections", () => {
   it("the first of several servers is away: the second is used", SLOW, async () => {
     const server = await startNats();
     const { queue, told } = await open([`nats://127.0.0.1:${await freePort()}`, server.url]);
-    expect(await queue.receive(1, 20_000, AbortSignal.timeout(2_000))).toEqual([]);
+    expect(await queue.receive(1, 0, GOES_ON)).toEqual([]);
     expect(told).toEqual(["nats: made the stream messages for messages.*"]);
   });
 
