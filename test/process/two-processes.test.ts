@@ -1,9 +1,8 @@
 /** Promises 1 and 2 over several processes on one job file. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { addresses, writeCampaign } from "../support/campaign.ts";
+import { watchDepartures } from "../support/departures.ts";
 import { run, runProcess, start, until, workFolder } from "../support/run.ts";
 import { duplicates, mostInAnyWindow, sesServer } from "../support/ses-server.ts";
 
@@ -18,12 +17,8 @@ describe("promise 1, R1 G1 N9: never more than the rate in any sliding second, o
     const server = await sesServer(folder, { latencyMs: 20 });
     expect((await run(folder, ["import", file])).code).toBe(0);
 
-    const departuresFile = join(folder, "departures");
-    const watched = {
-      ...server.env,
-      DEPARTURES_FILE: departuresFile,
-      NODE_OPTIONS: `--import ${new URL("../support/departures.js", import.meta.url).pathname}`,
-    };
+    const departures = watchDepartures(folder);
+    const watched = { ...server.env, ...departures.env };
     const args = ["send", file, "--rate", String(rate), "--json"];
     const results = await Promise.all(
       Array.from({ length: processes }, () => runProcess(folder, args, { env: watched })),
@@ -32,9 +27,8 @@ describe("promise 1, R1 G1 N9: never more than the rate in any sliding second, o
     expect(duplicates(server.received())).toEqual([]);
     expect(server.received().sort()).toEqual(addresses(total).sort());
     // What went on the wire, of all processes together: exactly.
-    const departures = readFileSync(departuresFile, "utf8").trim().split("\n").map(Number);
-    expect(departures).toHaveLength(total);
-    expect(mostInAnyWindow(departures.sort((a, b) => a - b))).toBeLessThanOrEqual(rate);
+    expect(departures.read()).toHaveLength(total);
+    expect(mostInAnyWindow(departures.read())).toBeLessThanOrEqual(rate);
     // The receiver agrees, over the whole run: within a second, a busy machine lets calls wait on their way and then come together.
     const arrivals = server.arrivals();
     const leastMs = ((total - rate) / rate) * 1000;
