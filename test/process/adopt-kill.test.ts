@@ -64,4 +64,4 @@ it("kill -9 at any moment while a database is adopted, and again, with mail leav
     total: new Set(old.map(({ email, topic }) => `${topic} ${email}`)).size,
     sent: people(STATUS.sent).length + people(STATUS.created).length,
   });
-});
+}, 120_000);

@@ -83,7 +83,7 @@ it.skipIf(!canUnshare)("F21: two containers with one host name do not take each 
   }
   expect(duplicates(server.received())).toEqual([]);
   expect((await run(folder, ["stats", "june", "--json"])).json).toMatchObject({ sent: 400, in_doubt: 0 });
-});
+}, 60_000);
 
 it("what a process left that was killed while another one sends: in doubt, and exit 1 of the other", async () => {
   const folder = await workFolder();
