@@ -98,18 +98,19 @@ describe("an outbox", () => {
     expect(readFileSync(join(folder, "june/index.html"), "utf8")).toContain("6 mails");
   });
 
-  it("stores many mails to one address, all at once, about as fast as to many addresses, and each under the next number", async () => {
+  it("stores many mails to one address, all at once, with about the work of as many addresses, and each under the next number", async () => {
     const folder = await workFolder();
-    const time = async (topic: string, to: (index: number) => string): Promise<number> => {
+    const work = async (topic: string, to: (index: number) => string): Promise<number> => {
       const outbox = await inTopic(folder, topic);
-      const from = performance.now();
+      const from = process.cpuUsage();
       await Promise.all(Array.from({ length: 1_500 }, (_, index) => storeAll(outbox, [mail(to(index))])));
-      const took = performance.now() - from;
+      // Of the processor, which others on the machine do not change. Each name that is taken would cost some.
+      const { user, system } = process.cpuUsage(from);
       await outbox.close();
-      return took;
+      return user + system;
     };
-    const many = await time("many", (index) => `p${index}@example.net`);
-    const one = await time("one", () => "ann@example.net");
+    const many = await work("many", (index) => `p${index}@example.net`);
+    const one = await work("one", () => "ann@example.net");
     const numbers = Array.from({ length: 1_500 }, (_, index) => (index === 0 ? "" : `-${index + 1}`));
     expect(emls(join(folder, "one"))).toEqual(numbers.map((n) => `ann@example.net${n}.eml`).sort());
     expect(one).toBeLessThan(8 * many);
