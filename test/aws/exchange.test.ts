@@ -344,7 +344,7 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       const client = ses(url, { timeoutMs: 5_000 });
       expect(await client.send(MAIL, [])).toMatchObject({ kind: "sent" });
       server.closeIdleConnections();
-      await vi.waitFor(() => expect([...sockets].every(({ closed }) => closed)).toBe(true));
+      await expect.poll(() => [...sockets].every(({ closed }) => closed)).toBe(true);
       // The news of it are on their way.
       await new Promise((resolve) => setTimeout(resolve, 100));
       expect(await client.send(MAIL, [])).toMatchObject({ kind: "sent" });
@@ -414,7 +414,7 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       const { port, connections } = await tcpServer(() => undefined);
       const client = ses(`http://127.0.0.1:${port}`, { concurrency: 1, timeoutMs: 10_000 });
       const outcomes = Promise.all(Array.from({ length: 6 }, () => client.send(MAIL, [])));
-      await vi.waitFor(() => expect(connections()).toBe(3));
+      await expect.poll(connections).toBe(3);
       client.close();
       expect(new Set((await outcomes).map(({ kind }) => kind))).toEqual(new Set(["in_doubt", "transient"]));
       expect(await client.send(MAIL, [])).toMatchObject({ kind: "transient" });

@@ -1,4 +1,5 @@
 /** The way to the servers: away, back, wrong about who we are, silent, several. */
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -80,7 +81,7 @@ describe.skipIf(requireServers("nats"))("NATS connections", () => {
       socket.on("close", () => sockets.delete(socket)).on("error", () => undefined);
     }).listen(0, "127.0.0.1");
     onTestFinished(() => void silent.close());
-    await vi.waitUntil(() => silent.address() !== null);
+    await once(silent, "listening");
     let connects = 0;
     silent.on("connection", () => connects++);
     const { told, nats } = await open([`nats://127.0.0.1:${(silent.address() as AddressInfo).port}`]);
@@ -287,6 +288,6 @@ async function listenAs(told: (connect: { jwt?: string; sig?: string }) => void)
     });
   }).listen(0, "127.0.0.1");
   onTestFinished(() => void server.close());
-  await vi.waitUntil(() => server.address() !== null);
+  await once(server, "listening");
   return (server.address() as AddressInfo).port;
 }
