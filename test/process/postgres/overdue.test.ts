@@ -17,14 +17,17 @@ describe.skipIf(requireServers("postgres"))(
       const limits = ["--rate", "100", "--concurrency", "10"];
       const stopped = await here.work(limits, { ...here.env(), DEPARTURES: "now" });
       await writeCampaign(here.folder, PEOPLE);
-      const at = new Date(Date.now() + 8_000).toISOString();
-      await here.ask("schedule", "june.csv", "--at", at);
+      // Paused until its calls cannot leave, however long that takes.
+      await here.ask("schedule", "june.csv", "--at", "+1h");
+      await here.ask("pause", "june");
+      await here.ask("schedule", "--topic", "june", "--at", "+1s");
       // Each call needs the names of the columns first, and waits for them here.
       const blocker = new pg.Client({ connectionString: here.database.adminUrl });
       blocker.on("error", () => undefined);
       onTestFinished(() => void blocker.connection.stream.destroy());
       await blocker.connect();
       await blocker.query("begin; lock table ses_mail.ingest in access exclusive mode");
+      await here.ask("resume", "june");
       const held = "select m.id from sm.message m join sm.handle h on h.id = m.claimed_by where h.pid = $1";
       const claimed = async () => (await here.rows(held, [stopped.child.pid])).length;
       await until(async () => (await claimed()) > 0, "its claims");
