@@ -63,27 +63,31 @@ const canUnshare = (() => {
   }
 })();
 
-it.skipIf(!canUnshare)("F21: two containers with one host name do not take each other for dead", async () => {
-  const folder = await workFolder();
-  const server = await sesServer(folder, { latencyMs: 300 });
-  await run(folder, ["import", await writeCampaign(folder, 400)]);
-  const inside = () =>
-    start(folder, [], {
-      env: server.env,
-      shell: "exec unshare --pid --fork --mount-proc $SES_MAIL send --rate 40 --yes --json",
-    });
-  // Ten seconds of mail, so that the second one has some left however late it starts.
-  const both = [inside()];
-  await until(() => server.calls().length >= 10, "10 calls");
-  both.push(inside());
-  for (const { code, json, stderr } of await Promise.all(both.map((one) => one.finished))) {
-    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.not.stringContaining("died") });
-    expect(json.run).toMatchObject({ in_doubt: 0 });
-    expect(json.run.sent).toBeGreaterThan(0);
-  }
-  expect(duplicates(server.received())).toEqual([]);
-  expect((await run(folder, ["stats", "june", "--json"])).json).toMatchObject({ sent: 400, in_doubt: 0 });
-}, 60_000);
+it.skipIf(!canUnshare)(
+  "F21: two containers with one host name do not take each other for dead",
+  async () => {
+    const folder = await workFolder();
+    const server = await sesServer(folder, { latencyMs: 300 });
+    await run(folder, ["import", await writeCampaign(folder, 400)]);
+    const inside = () =>
+      start(folder, [], {
+        env: server.env,
+        shell: "exec unshare --pid --fork --mount-proc $SES_MAIL send --rate 40 --yes --json",
+      });
+    // Ten seconds of mail, so that the second one has some left however late it starts.
+    const both = [inside()];
+    await until(() => server.calls().length >= 10, "10 calls");
+    both.push(inside());
+    for (const { code, json, stderr } of await Promise.all(both.map((one) => one.finished))) {
+      expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.not.stringContaining("died") });
+      expect(json.run).toMatchObject({ in_doubt: 0 });
+      expect(json.run.sent).toBeGreaterThan(0);
+    }
+    expect(duplicates(server.received())).toEqual([]);
+    expect((await run(folder, ["stats", "june", "--json"])).json).toMatchObject({ sent: 400, in_doubt: 0 });
+  },
+  60_000,
+);
 
 it("what a process left that was killed while another one sends: in doubt, and exit 1 of the other", async () => {
   const folder = await workFolder();
