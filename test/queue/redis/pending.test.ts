@@ -293,6 +293,11 @@ describe.skipIf(requireServers("redis"))("an entry that is taken alone", () => {
     await redis.ask("XCLAIM", STREAM, GROUP, "host-1", 0, ...twice, "IDLE", 600_000, "RETRYCOUNT", 2, "JUSTID");
   }
 
+  /** How often anybody looked at what is pending, as Redis tells it. */
+  async function looksAt(redis: RedisServer): Promise<string | undefined> {
+    return /cmdstat_xpending:calls=(\d+)/.exec(String(await redis.ask("INFO", "commandstats")))?.[1];
+  }
+
   /** Calls `receive` while new mail is in hand, and resolves when it waits to take what `host-1` left behind. */
   async function waitingBehindNew(redis: RedisServer) {
     await leftBehind(redis, ["twice"]);
@@ -300,10 +305,9 @@ describe.skipIf(requireServers("redis"))("an entry that is taken alone", () => {
     const here = await worker(redis.url);
     const inHand = await receive(here.stream);
     expect(inHand.map(textOf)).toEqual(["new"]);
-    const looks = async () => /cmdstat_xpending:calls=(\d+)/.exec(String(await redis.ask("INFO", "commandstats")))?.[1];
-    const before = await looks();
+    const before = await looksAt(redis);
     const waiting = here.stream.receive(200, 20_000, GOES_ON);
-    await expect.poll(looks).not.toBe(before);
+    await expect.poll(() => looksAt(redis)).not.toBe(before);
     return { ...here, inHand, waiting };
   }
 
@@ -364,10 +368,56 @@ describe.skipIf(requireServers("redis"))("an entry that is taken alone", () => {
     expect(told.filter((line) => line.includes("lost."))).toEqual([]);
   });
 
+  it("is asked for again after waiting, when a worker of the same name left it behind", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, "once", "twice", "behind");
+    const [, twice = ""] = await die(redis, 3, "host-1");
+    await redis.ask("XCLAIM", STREAM, GROUP, "host-1", 0, twice, "RETRYCOUNT", 2, "JUSTID");
+    const { stream } = await worker(redis.url, { consumer: "host-1" });
+    const inHand = await receive(stream);
+    expect(inHand.map(textOf)).toEqual(["once"]);
+    expect(await stream.receive(200, 50, GOES_ON)).toEqual([]);
+    const looks = await looksAt(redis);
+    const waiting = stream.receive(200, 20_000, GOES_ON);
+    await expect.poll(() => looksAt(redis)).not.toBe(looks);
+    await redis.ask("XACK", STREAM, GROUP, twice);
+    await redis.ask("XDEL", STREAM, twice);
+    await stream.done(inHand);
+    expect((await waiting).map(textOf)).toEqual(["behind"]);
+    // That one is not alone.
+    await add(redis, "new");
+    expect((await stream.receive(200, 2_000, GOES_ON)).map(textOf)).toEqual(["new"]);
+  });
+
+  it("is not joined by new mail when it was the last that somebody else had left behind", async () => {
+    const redis = await server();
+    await leftBehind(redis, ["twice"]);
+    const { stream } = await worker(redis.url, { sweepMs: 60_000 });
+    const twice = await receive(stream);
+    expect(twice.map(textOf)).toEqual(["twice"]);
+    await add(redis, "new");
+    // Every other look begins with new mail.
+    for (let looks = 0; looks < 2; looks++) expect(await stream.receive(200, 50, GOES_ON)).toEqual([]);
+    await stream.done(twice);
+    expect((await receive(stream)).map(textOf)).toEqual(["new"]);
+  });
+
+  it("is left where it is when it was given back and its time has not come", async () => {
+    const redis = await server();
+    await leftBehind(redis, ["twice"]);
+    const { stream } = await worker(redis.url, { idleMs: 50 });
+    const [twice] = await receive(stream);
+    await stream.later(twice as RedisDelivery, 600_000);
+    // The first look is before it is idle, and waits for new mail.
+    for (let looks = 0; looks < 2; looks++) expect(await stream.receive(200, 100, GOES_ON)).toEqual([]);
+  });
+
   it("is not taken by one that closes while it waits to take it", async () => {
     const redis = await server();
-    const { close, waiting } = await waitingBehindNew(redis);
-    await Promise.all([close(), expect(waiting).rejects.toThrow(QueueUnreachable)]);
+    const { stream, waiting } = await waitingBehindNew(redis);
+    // The connection over which it would be taken is still open then.
+    await Promise.all([stream.close(), expect(waiting).rejects.toThrow(QueueUnreachable)]);
     expect(await redis.ask("XPENDING", STREAM, GROUP, "-", "+", 1)).toMatchObject([
       [expect.anything(), "host-1", expect.anything(), 2],
     ]);
