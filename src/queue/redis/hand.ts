@@ -52,7 +52,8 @@ export class Hand {
     const until = performance.now() + waitMs;
     for (;;) {
       const now = performance.now();
-      const freeAt = Math.max(0, ...[...this.#held.values()].map(({ endsAt }) => endsAt));
+      let freeAt = 0;
+      for (const { endsAt } of this.#held.values()) freeAt = Math.max(freeAt, endsAt);
       if (freeAt <= now) return true;
       if (signal.aborted || now >= until) return false;
       await this.#change(Math.min(freeAt, until) - now, signal);

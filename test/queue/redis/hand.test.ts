@@ -33,6 +33,12 @@ describe("a hand", () => {
     expect(hand.empty()).toEqual([["1-0", 3]]);
   });
 
+  it("may hold any number of entries", async () => {
+    const hand = new Hand(60_000);
+    for (let n = 0; n < 200_000; n++) hand.take(`${n}-0`, 1);
+    expect(await hand.isEmptied(0, GOES_ON)).toBe(false);
+  });
+
   it("waits no longer than it is told to", async () => {
     const hand = new Hand(60_000);
     hand.take("1-0", 1);
