@@ -63,7 +63,19 @@ function betterMessage(command: Command, message: string, code: string): string 
   const elsewhere = code === "commander.unknownOption" ? elsewhereOf(command, message) : null;
   if (elsewhere !== null) return elsewhere;
   if (!EXPLAINED.has(code)) return message;
-  return `${suggesting(command, message, code).replace(/\.$/, "")}; see ${nameOf(command)} --help`;
+  const said = chosen(command, message) ?? suggesting(command, message, code).replace(/\.$/, "");
+  return `${said}; see ${nameOf(command)} --help`;
+}
+
+const WRONG_CHOICE =
+  /^error: (?:option '(?:-\w, )?(--[^ ']+)[^']*' (?:argument|value)|command-argument value) '([^]*?)'(?: from env '(\w+)')? is invalid.*?\. Allowed choices are (.*)\.$/;
+
+/** What is expected and what came, where only some words may be given; null: it is about something else. */
+function chosen(command: Command, message: string): string | null {
+  const [, option, got, variable, choices] = WRONG_CHOICE.exec(message) ?? [];
+  if (choices === undefined) return null;
+  const expected = choices.includes(", ") ? `one of ${choices}` : choices;
+  return `error: ${variable ?? option ?? command.name()} expects ${expected}, got ${JSON.stringify(got)}`;
 }
 
 /** With what may have been meant, in the place of what commander suggests: it knows no beginnings of words and no capitals. */

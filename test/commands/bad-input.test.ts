@@ -332,12 +332,22 @@ describe("options that would do nothing", () => {
 it.each([
   ["send june.csv --at +2h", "unknown option '--at' of ses-mail send; it is one of ses-mail schedule"],
   ["schedule june.csv", "--at <when>' not specified; see ses-mail schedule --help"],
-  ["serve --outlet kafka", "Allowed choices are nats; see ses-mail serve --help"],
+  ["serve --outlet kafka", '--outlet expects nats, got "kafka"; see ses-mail serve --help'],
+  ["completion ksh", 'completion expects one of bash, zsh, fish, got "ksh"; see ses-mail completion --help'],
+  ["send --on-quota it's", '--on-quota expects one of stop, wait, got "it\'s"; see ses-mail send --help'],
   ["send --sbject Hi", "(Did you mean --subject?)"],
 ])("%s: says what to do", async (line, words) => {
   const { code, stderr } = await run(await workFolder(), line.split(" "));
   expect(stderr).toContain(words);
   expect({ code, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 2, lines: 1 });
+});
+
+it("a choice in the environment is named by its variable", async () => {
+  const { code, stderr } = await run(await workFolder(), ["serve"], { env: { SES_MAIL_OUTLET: "kafka" } });
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringContaining('SES_MAIL_OUTLET expects nats, got "kafka"; see ses-mail serve --help'),
+  });
 });
 
 describe("R2 G7 P1: a time that cannot be: never now", () => {

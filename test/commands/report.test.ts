@@ -53,7 +53,7 @@ test.each([
   ["stats --by domain", "--by expects one topic, got none; ses-mail stats <topic> --by domain"],
   ["stats june --by domain --hours 3", "--by counts the whole topic"],
   ["stats june --top 3", "--top expects --by"],
-  ["stats june --by week", "Allowed choices are hour, domain, list, bounce-reason, failure, link"],
+  ["stats june --by week", '--by expects one of hour, domain, list, bounce-reason, failure, link, got "week"'],
   ["stats june --by domain --top 0", "--top expects a whole number of at least 1"],
 ])("%s is refused: %s", async (line, said) => {
   const folder = await campaign([{ email: "a@x.example", state: "pending" }]);
