@@ -39,10 +39,11 @@ export interface DatabaseProxy {
   /** How many COMMITs went by so far, on any connection. */
   commits(): number;
   /**
-   * Decides about the next COMMIT on any connection, after `skip` others. Default 0. `refusing`: nobody listens any more from that
-   * moment on, as after `refuse`, so that the client finds nobody however quickly it comes back.
+   * Decides about the next COMMIT on any connection, after `skip` others. Default 0. `away`: from that moment on nobody listens, as
+   * after `refuse`, and every other connection is cut, so that the client finds nobody however quickly it comes back, and on whatever
+   * connection.
    */
-  strike(fate: CommitFate, skip?: number, also?: "refusing"): Struck;
+  strike(fate: CommitFate, skip?: number, also?: "away"): Struck;
   /** Cuts every connection, at both ends. */
   cut(): void;
   /** Passes nothing on, in both directions, also of connections that are made meanwhile. */
@@ -68,7 +69,7 @@ interface Plan {
     fate: CommitFate;
     at: number;
     /** Called before the client can notice. */
-    strikes(): void;
+    strikes(client: Socket): void;
     happened(client: Socket): void;
     ghost(finish: () => Promise<void>): void;
   } | null;
@@ -85,33 +86,39 @@ interface Link {
 export async function databaseProxy(url: string): Promise<DatabaseProxy> {
   const target = new URL(url);
   const plan: Plan = { stalled: false, commits: 0, strike: null, cut: null };
-  const links = new Set<Link>();
+  const links = new Map<Socket, Link>();
   let connects = 0;
   const server = createServer((client) => {
     connects++;
-    const link: Link = join(client, target, plan, () => links.delete(link));
-    links.add(link);
+    links.set(
+      client,
+      join(client, target, plan, () => links.delete(client)),
+    );
   });
   await listen(server, 0);
   const { port } = server.address() as AddressInfo;
   const setStalled = (stalled: boolean) => {
     plan.stalled = stalled;
-    for (const link of links) link.setStalled(stalled);
+    for (const link of links.values()) link.setStalled(stalled);
   };
-  const cut = () => {
-    for (const link of links) link.cut();
+  const cut = (except?: Socket) => {
+    for (const [client, link] of links) if (client !== except) link.cut();
+  };
+  const leave = (struck: Socket) => {
+    server.close();
+    cut(struck);
   };
   return {
     url: url.replace(/@[^/]+\//, `@127.0.0.1:${port}/`),
     connects: () => connects,
     open: () => links.size,
     commits: () => plan.commits,
-    strike: (fate, skip = 0, also) => strike(plan, fate, skip, also && (() => void server.close())),
-    cut,
+    strike: (fate, skip = 0, also) => strike(plan, fate, skip, also && leave),
+    cut: () => cut(),
     stall: () => setStalled(true),
     resume: () => setStalled(false),
     swallow() {
-      for (const link of links) link.swallow();
+      for (const link of links.values()) link.swallow();
     },
     refuse: async () => void server.close(),
     accept: () => listen(server, port),
@@ -128,11 +135,15 @@ async function listen(server: Server, port: number): Promise<void> {
   await once(server, "listening");
 }
 
-function strike(plan: Plan, fate: CommitFate, skip: number, refuse?: () => void): Struck {
+function strike(
+  plan: Plan,
+  fate: CommitFate,
+  skip: number,
+  strikes: (client: Socket) => void = () => undefined,
+): Struck {
   let finish: (() => Promise<void>) | null = null;
   const struck = new Promise<Socket>((resolve) => {
     const ghost = (given: () => Promise<void>) => void (finish = given);
-    const strikes = () => refuse?.();
     plan.strike = { fate, at: plan.commits + skip + 1, strikes, happened: resolve, ghost };
   });
   const happened = struck.then(() => undefined);
@@ -230,7 +241,7 @@ function messageHandler(ends: Ends): (message: FrontendMessage) => void {
     // A COMMIT of several messages is complete with its Sync.
     if (!message.ends) return;
     const { fate, strikes, happened, ghost } = struck;
-    strikes();
+    strikes(client);
     over = fate !== "unanswered" && fate !== "slow";
     if (fate === "late") ghost(() => endWith(server, Buffer.concat(held)));
     if (fate === "done" || fate === "late") state.orphaned = true;

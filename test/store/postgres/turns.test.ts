@@ -35,6 +35,12 @@ async function behindProxy({ schema, clock }: PostgresBench): Promise<{ store: S
   return { store, proxy };
 }
 
+/** What is asked at the same time takes a connection each. */
+async function hasTwoConnections(store: Store, proxy: DatabaseProxy): Promise<void> {
+  await Promise.all([store.topics(), store.topics()]);
+  expect(proxy.open()).toBeGreaterThan(1);
+}
+
 /** Takes one turn, no more. */
 function once(store: Store, room: number, settlements: Settlement[] = [], rest = {}): Promise<Turn> {
   const asked = { perSecond: 1e9, withinMs: 0, scope: EVERYTHING, departed: [], throttledAgoMs: null, ...rest };
@@ -146,7 +152,8 @@ function commits(): void {
       const { store, proxy } = await behindProxy(bench);
       await ingest(store, people(9));
       const [a, b, c] = (await turn(store, 3)).claims;
-      const struck = proxy.strike(fate, 1, "refusing");
+      await hasTwoConnections(store, proxy);
+      const struck = proxy.strike(fate, 1, "away");
       const answers = [sent(a), putBackFor(b, 0), putBackFor(c, 60_000)];
       const taken = once(store, 4, answers);
       const refused = failure(taken);
@@ -169,8 +176,9 @@ function commits(): void {
     await ingest(store, people(3));
     await turn(store, 1);
     bench.clock.pass(2_000);
+    await hasTwoConnections(store, proxy);
     // The question whether anything is due, and the rate, come before.
-    const struck = proxy.strike("done", 2, "refusing");
+    const struck = proxy.strike("done", 2, "away");
     const refused = failure(once(store, 1));
     await struck.happened;
     expect(await refused).toBeInstanceOf(AwayError);
