@@ -56,8 +56,11 @@ export interface DatabaseProxy {
   refuse(): Promise<void>;
   /** Ends `refuse`. */
   accept(): Promise<void>;
-  /** Cuts the next connection that is made when so many bytes of the client went by. Default of `from`: "client". */
-  cutAfter(bytes: number, from?: "client" | "server"): void;
+  /**
+   * Cuts the next connection that is made when so many bytes of the client went by. Default of `from`: "client". The result tells whether
+   * that has happened.
+   */
+  cutAfter(bytes: number, from?: "client" | "server"): () => boolean;
   close(): Promise<void>;
 }
 
@@ -73,7 +76,13 @@ interface Plan {
     happened(client: Socket): void;
     ghost(finish: () => Promise<void>): void;
   } | null;
-  cut: { bytes: number; from: "client" | "server" } | null;
+  cut: Budget | null;
+}
+
+/** How many more bytes of one side a connection passes on. */
+interface Budget {
+  bytes: number;
+  from: "client" | "server";
 }
 
 interface Link {
@@ -122,7 +131,11 @@ export async function databaseProxy(url: string): Promise<DatabaseProxy> {
     },
     refuse: async () => void server.close(),
     accept: () => listen(server, port),
-    cutAfter: (bytes, from = "client") => void (plan.cut = { bytes, from }),
+    cutAfter(bytes, from = "client") {
+      const budget: Budget = { bytes, from };
+      plan.cut = budget;
+      return () => budget.bytes <= 0;
+    },
     async close() {
       cut();
       server.close();
@@ -166,7 +179,7 @@ async function closed(socket: Socket): Promise<void> {
 function join(client: Socket, target: URL, plan: Plan, gone: () => void): Link {
   const server = connect(Number(target.port), target.hostname);
   const state: Ends["state"] = { deaf: false, dumb: false, orphaned: false, kept: null };
-  const budget = plan.cut === null ? null : { ...plan.cut };
+  const budget = plan.cut;
   plan.cut = null;
   const cut = () => {
     client.destroy();

@@ -87,11 +87,10 @@ async function removeAll(tx: Tx, jobId: string, keys: readonly string[]): Promis
 
 /** Removes the suppressions of one list. Returns how many there were. */
 async function removeOf(tx: Tx, list: string, keys: readonly string[]): Promise<number> {
-  const planned = byIndex(tx.query);
-  const removed = await Promise.all(
-    Array.from(piecesOf(keys), (piece) => tx.run(`${REMOVE} and list = $2`, [piece, storable(list)])),
-  );
-  await planned;
+  const [, ...removed] = await Promise.all([
+    byIndex(tx.query),
+    ...Array.from(piecesOf(keys), (piece) => tx.run(`${REMOVE} and list = $2`, [piece, storable(list)])),
+  ]);
   return removed.reduce((sum, count) => sum + count, 0);
 }
 

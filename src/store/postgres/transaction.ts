@@ -186,6 +186,8 @@ class Write<T> {
     const me = isHolder ? handle.settledId() : null;
     const begun = begin(this.#job, link, { ...this.#options, statementMs: this.#statementMs });
     const early = me === null ? null : this.#start(link, me, time.now());
+    // It may fail while nobody looks at it: the lock comes first.
+    early?.catch(() => undefined);
     try {
       const { now, row } = await begun;
       const done = this.#resolve(row);
