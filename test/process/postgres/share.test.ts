@@ -1,9 +1,28 @@
 /** Promises 1 and 2 over many processes on one database, when nothing goes wrong. */
+import pg from "pg";
 import { describe, expect, it } from "vitest";
-import { endWell, expectAllSent, expectNoQuarrel, fleet } from "../../support/fleet.ts";
+import { lockKey } from "../../../src/store/postgres/locks.ts";
+import { endWell, expectAllSent, expectNoQuarrel, type Fleet, fleet } from "../../support/fleet.ts";
 import { until } from "../../support/run.ts";
 import { requireServers } from "../../support/servers.ts";
 import { mostInAnyWindow } from "../../support/ses-server.ts";
+
+const WRITER = lockKey("ses_mail", "writer");
+
+/** Lets nobody write to the job. Returns what ends that. */
+async function holdWriters({ database }: Fleet): Promise<() => Promise<void>> {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query("select pg_advisory_lock($1::bigint)", [WRITER]);
+  return () => client.end();
+}
+
+async function waitingWriters({ rows }: Fleet): Promise<number> {
+  const waiting = `select count(*)::int as count from pg_locks where locktype = 'advisory' and not granted
+    and (classid::bigint << 32) | objid::bigint = $1::bigint`;
+  const [row] = await rows(waiting, [WRITER]);
+  return Number(row?.["count"]);
+}
 
 describe.skipIf(requireServers("postgres"))("processes on one database: everybody once, never over the rate", () => {
   it.each([
@@ -13,7 +32,11 @@ describe.skipIf(requireServers("postgres"))("processes on one database: everybod
     const here = await fleet({ people, ses: { latencyMs: 20 } });
     const half = (command: string) =>
       Array.from({ length: processes / 2 }, () => here.begin([command, "--rate", String(rate), "--timeout", "60s"]));
+    const release = await holdWriters(here);
     const [senders, workers] = [half("send"), half("work")];
+    // On a busy machine the first one would be done before the last one has started.
+    await until(async () => (await waitingWriters(here)) === processes, "all of them to wait");
+    await release();
     const sent = await Promise.all(senders.map(({ finished }) => finished));
     await until(() => here.ses.received().length >= people, "everybody");
     await until(() => workers.every(({ stderr }) => stderr().includes("working on ")), "the slowest worker");
