@@ -8,7 +8,13 @@ import process from "node:process";
 const departures = [];
 const write = (instants) => appendFileSync(process.env.DEPARTURES_FILE, instants.map((at) => `${at}\n`).join(""));
 
-// Published by undici right before it writes a request.
+const onceGone = (socket, note) => {
+  if (socket.writableLength === 0) note();
+  else socket.write("", note);
+};
+
+// Published by undici right before it writes a request. It writes a body together with its headers when it uncorks the socket, and the
+// moment after that is the departure: what comes later in the same step, and in the program, may be held up.
 subscribe("undici:client:sendHeaders", ({ request, socket }) => {
   if (!request.path.endsWith("/outbound-emails")) return;
   const note = () => {
@@ -16,9 +22,11 @@ subscribe("undici:client:sendHeaders", ({ request, socket }) => {
     if (process.env.DEPARTURES === "now") write([at]);
     else departures.push(at);
   };
-  queueMicrotask(() => {
-    if (socket.writableLength === 0) note();
-    else socket.write("", note);
-  });
+  socket.uncork = () => {
+    // The method of its class again.
+    delete socket.uncork;
+    socket.uncork();
+    onceGone(socket, note);
+  };
 });
 process.on("exit", () => write(departures));
