@@ -1,6 +1,6 @@
 /** A disk that is full, a file that is locked or may not be written: one clear line or a patient wait, and nothing lost. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Database } from "../../src/store/sqlite/driver.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -141,18 +141,16 @@ describe.skipIf(!canMount)("R4 G5: a full disk", () => {
     const file = await writeCampaign(folder, 400);
     const server = await sesServer(folder, { latencyMs: 100 });
     const args = ["send", file, "--db", join(disk, "job.db"), "--rate", "100", "--concurrency", "10", "--json"];
-    const sending = start(folder, args, { env: server.env });
+    const found = join(folder, "found-full");
+    const watched = {
+      FULL_DISK_FILE: found,
+      NODE_OPTIONS: `--import ${new URL("../support/full-disk.js", import.meta.url).pathname}`,
+    };
+    const sending = start(folder, args, { env: { ...server.env, ...watched } });
     await until(() => server.calls().length >= 40, "40 calls");
     const free = fill(disk);
-    // Nothing is called any more once the disk does not take claims: the count stands still.
-    let before = -1;
-    await until(async () => {
-      const now = server.calls().length;
-      const still = now === before;
-      before = now;
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      return still;
-    }, "the calls to stand still");
+    // Calls that stand still would not tell it: so they do when the program stands still.
+    await until(() => existsSync(found), "the program to find the disk full");
     free();
     const stopped = await sending.finished;
     expect(stopped.code).toBe(3);
