@@ -5,13 +5,14 @@ import { connect, createServer as createTcpServer, type AddressInfo, type Socket
 import { createServer as createTlsServer } from "node:tls";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createHandler } from "../../src/aws/http-handler.ts";
 import { connectSes, type Ses, type SesOptions } from "../../src/aws/ses.ts";
 import { PLAIN_MAIL as MAIL } from "../support/plain-mail.ts";
+import { workFolder } from "../support/run.ts";
 
 let wire: "own" | "sdk" = "own";
 
@@ -61,15 +62,27 @@ const answering = (status: number, body: string, type?: string) =>
       .end(body),
   );
 
-/** A server in a process of its own, which closes each connection soon after its answer. */
+/** A server in a process of its own. At SIGUSR2 it closes its connections, and writes a line to its argument when that is done. */
 const CLOSING = `
+  const sockets = [];
   const server = require("node:net").createServer((socket) => {
-    socket.on("error", () => {}).on("data", () => {
-      socket.write("HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nhi");
-      setTimeout(() => socket.end(), 200);
-    });
+    sockets.push(socket);
+    socket.on("error", () => {}).on("data", () => socket.write("HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nhi"));
+  });
+  process.on("SIGUSR2", () => {
+    for (const socket of sockets) socket.end(() => require("node:fs").appendFileSync(process.argv[1], "closed\\n"));
   });
   server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
+
+/** Stands still until `file` is there. */
+function standStillUntil(file: string): void {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  const end = Date.now() + 25_000;
+  while (!existsSync(file)) {
+    if (Date.now() > end) throw new Error(`waited for ${file}`);
+    Atomics.wait(cell, 0, 0, 5);
+  }
+}
 
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n";
 const ANSWER = `${HEAD}${'{"MessageId":"m-1"}'.padEnd(30)}`;
@@ -352,7 +365,8 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
     });
 
     it("one that the server closed while this process stood still: nothing left, and it is an error of the network", async () => {
-      const far = spawn(process.execPath, ["-e", CLOSING], { stdio: ["ignore", "pipe", "inherit"] });
+      const closed = join(await workFolder(), "closed");
+      const far = spawn(process.execPath, ["-e", CLOSING, closed], { stdio: ["ignore", "pipe", "inherit"] });
       onTestFinished(() => void far.kill());
       const [line] = (await once(far.stdout, "data")) as [Buffer];
       const handler = createHandler({ maxSockets: 2 });
@@ -361,7 +375,8 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
       const request = { protocol: "http:", hostname, port, method: "POST", path: "/", headers: {}, body: "x" };
       await handler.handle(request);
       await new Promise((resolve) => setTimeout(resolve, 20));
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+      far.kill("SIGUSR2");
+      standStillUntil(closed);
       let hasLeft = false;
       const errand = {
         message: () => request,
