@@ -144,7 +144,7 @@ test("events wait for their delay by the clock; close() waits for none", async (
   clock.ms += 59_999;
   await send(client, mailTo("second@example.net"));
   clock.ms += 1;
-  await vi.waitFor(async () => expect(await innerEvents(events)).toHaveLength(2), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await innerEvents(events)).toHaveLength(2), { timeout: 20_000 });
   const [, delivery] = await innerEvents(events);
   expect(delivery.mail.destination).toEqual(["first@example.net"]);
   expect(Date.parse(delivery.delivery.timestamp as string) - Date.parse(delivery.mail.timestamp as string)).toBe(
