@@ -41,7 +41,7 @@ const BACKUP: (typeof STORY)[number] = [["backup", "copy.db"], { file: "copy.db"
 /** Three that go on until they are told to end, one that makes a script, and one after which a job is elsewhere. */
 const OTHERS = ["serve", "work", "sandbox", "completion", "copy"];
 
-it("from the list to the backup", { timeout: 120_000 }, async () => {
+it("from the list to the backup", { timeout: 600_000 }, async () => {
   const folder = await workFolder();
   await writeCampaign(folder, 3);
   rustDatabase(join(folder, "sqlite3.db"), { requests: [{ status: STATUS.stopped }] });
