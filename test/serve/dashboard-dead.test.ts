@@ -15,7 +15,7 @@ afterAll(() => browser?.close());
 
 async function enter(found: Stage, hash = "#/", key?: string, expected: number[] = []) {
   const visited = await visit(browser, found.url, { expected });
-  visited.page.setDefaultTimeout(10_000);
+  visited.page.setDefaultTimeout(25_000);
   await signIn(visited.page, found.url, key);
   await visited.page.goto(`${found.url}/${hash}`);
   await visited.page.getByRole("heading", { level: 1 }).waitFor();
@@ -38,7 +38,7 @@ async function withLetters(options: TestGatewayOptions = {}): Promise<Stage> {
 
 test(
   "the link comes with the first letter, has their number, and goes with the last",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const found = await stage();
     const { page, complaints } = await enter(found);
@@ -59,7 +59,7 @@ test(
   },
 );
 
-test("the keyboard leads to a letter, and drops it after a question", { timeout: 60_000 }, async () => {
+test("the keyboard leads to a letter, and drops it after a question", { timeout: 120_000 }, async () => {
   const found = await withLetters();
   const { page, complaints } = await enter(found, "#/dead");
   const row = page.getByRole("row", { name: /messages#1/ });
@@ -84,7 +84,7 @@ test("the keyboard leads to a letter, and drops it after a question", { timeout:
   expect(complaints).toEqual([]);
 });
 
-test("a retry tells what became of the letter, or why it stays", { timeout: 60_000 }, async () => {
+test("a retry tells what became of the letter, or why it stays", { timeout: 120_000 }, async () => {
   const found: Stage = await withLetters({
     retryDead: async (id) => {
       const letter = await found.store.deadLetter(id);
@@ -115,7 +115,7 @@ test("a retry tells what became of the letter, or why it stays", { timeout: 60_0
   expect(complaints).toEqual([]);
 });
 
-test("a hostile letter is text, cut, and never moves the page", { timeout: 60_000 }, async () => {
+test("a hostile letter is text, cut, and never moves the page", { timeout: 120_000 }, async () => {
   const found = await stage();
   const hostile = `<img src=x onerror="document.title='run'">\u202egnp.exe\u0007`;
   await found.store.keepDead([
@@ -153,7 +153,7 @@ test("a hostile letter is text, cut, and never moves the page", { timeout: 60_00
   expect(complaints).toEqual([]);
 });
 
-test("the inlets show how they do, and one that is away is said on every page", { timeout: 60_000 }, async () => {
+test("the inlets show how they do, and one that is away is said on every page", { timeout: 120_000 }, async () => {
   const found = await stage();
   const nats = { kind: "nats" as const, name: "nats messages/email-processor", isConnected: true };
   const counts = { accepted: 12_345, duplicates: 6, dead: new Map([["no MessagePack", 2]]) };
@@ -173,7 +173,7 @@ test("the inlets show how they do, and one that is away is said on every page", 
   expect(complaints).toEqual([]);
 });
 
-test("more than a page of letters, and a key that may only look", { timeout: 60_000 }, async () => {
+test("more than a page of letters, and a key that may only look", { timeout: 120_000 }, async () => {
   const found = await stage();
   const letters = Array.from({ length: 60 }, (_, index) => deadLetter("x", { origin: `messages#${index + 1}` }));
   await found.store.keepDead(letters);

@@ -16,12 +16,12 @@ const HTML = `<style>h1 { color: red }</style><h1>Thank you, {{ name | default: 
 
 test(
   "the keyboard leads from the list to a mail, its text, and what is wrong with the data",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const { store, url } = await stage();
     await store.putTemplate("영수증", templateContent({ subject: "Your order {{ order.number }}", html: HTML }));
     const { page, complaints } = await visit(browser, url, { expected: [400] });
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(25_000);
     await signIn(page, url);
     await page.getByRole("link", { name: "Templates" }).focus();
     await page.keyboard.press("Enter");
@@ -58,11 +58,11 @@ test(
   },
 );
 
-test("data that are too long for an address of a frame still have a text", { timeout: 60_000 }, async () => {
+test("data that are too long for an address of a frame still have a text", { timeout: 120_000 }, async () => {
   const { store, url } = await stage();
   await store.putTemplate("long", templateContent({ html: "<p>{{ code }}</p>" }));
   const { page, complaints } = await visit(browser, url);
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(25_000);
   await signIn(page, url);
   await page.goto(`${url}/#/templates/long`);
   await page.getByLabel("Data, as a JSON object").fill(JSON.stringify({ code: "x".repeat(10_000) }));
@@ -73,13 +73,13 @@ test("data that are too long for an address of a frame still have a text", { tim
   expect(complaints).toEqual([]);
 });
 
-test("there are none yet, and a key without the scope does not see the page", { timeout: 60_000 }, async () => {
+test("there are none yet, and a key without the scope does not see the page", { timeout: 120_000 }, async () => {
   const { store, url } = await stage();
   const { createHash } = await import("node:crypto");
   const digest = createHash("sha256").update("a-key-that-may-only-read").digest();
   await store.addKey({ name: "reader", digest, scopes: ["read"] });
   const { page } = await visit(browser, url);
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(25_000);
   await signIn(page, url);
   await page.getByRole("link", { name: "Templates" }).click();
   await page.getByText("There are no templates yet.").waitFor();

@@ -151,7 +151,7 @@ async function faults(page: Page): Promise<Record<string, unknown>> {
 test("every view and dialog, wide and on a phone, light and dark", { timeout: 300_000 }, async () => {
   const found = await everything();
   const { page, complaints } = await visit(browser, found.url, { reducedMotion: "reduce", expected: [404] });
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(25_000);
   const wrong: Record<string, unknown> = {};
   await page.goto(found.url);
   wrong["signing in"] = await faults(page);
@@ -168,7 +168,7 @@ test("every view and dialog, wide and on a phone, light and dark", { timeout: 30
   expect(complaints).toEqual([]);
 });
 
-test("an empty gateway, and a wrong key, wide and on a phone, light and dark", { timeout: 60_000 }, async () => {
+test("an empty gateway, and a wrong key, wide and on a phone, light and dark", { timeout: 120_000 }, async () => {
   const found = await stage();
   found.acts.account = null;
   const { page, complaints } = await visit(browser, found.url, { expected: [401] });

@@ -42,7 +42,7 @@ async function count(found: Stage, topic = "june"): Promise<Record<string, numbe
 /** The page of a signed-in person; what it complained of must stay empty. */
 async function enter(found: Stage, hash = "#/", key?: string) {
   const visited = await visit(browser, found.url);
-  visited.page.setDefaultTimeout(10_000);
+  visited.page.setDefaultTimeout(25_000);
   await signIn(visited.page, found.url, key);
   await visited.page.goto(`${found.url}/${hash}`);
   await visited.page.getByRole("heading", { level: 1 }).waitFor();

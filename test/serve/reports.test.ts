@@ -109,7 +109,7 @@ describe("the report", () => {
     expect((await call({ url: "/topics/none/report" })).statusCode).toBe(404);
   });
 
-  test("is opened from the topic, quiet and fit for everybody", { timeout: 60_000 }, async () => {
+  test("is opened from the topic, quiet and fit for everybody", { timeout: 120_000 }, async () => {
     const found = await stage();
     await ingest(found.store, ["a@example.com"]);
     const { page, complaints } = await visit(browser, found.url);

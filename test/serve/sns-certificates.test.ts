@@ -57,7 +57,7 @@ describe("a certificate", () => {
     ["of an authority", 403, { ca: true }],
     ["with a weak key", 403, { keySize: 1024 }],
     ["with a key that is not RSA", 403, { keyType: "ec" }],
-  ])("%s: %i", { timeout: 30_000 }, async (_, status, options) => {
+  ])("%s: %i", async (_, status, options) => {
     const { cert } = await signer(options);
     expect(await statusOf(certificates(() => ok(cert)))).toBe(status);
   });

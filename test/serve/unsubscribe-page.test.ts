@@ -34,7 +34,7 @@ async function visit(url: string, options: BrowserContextOptions = {}): Promise<
   return { page, troubles };
 }
 
-test("a reader unsubscribes with the keyboard, in Korean, and takes it back", { timeout: 60_000 }, async () => {
+test("a reader unsubscribes with the keyboard, in Korean, and takes it back", { timeout: 120_000 }, async () => {
   const { store, links, base } = await listening();
   const { page, troubles } = await visit(`${base}/u/${links.unsubscribe(2)}`, { locale: "ko-KR" });
   expect(await page.textContent("h1")).toBe("수신 거부");
@@ -56,7 +56,7 @@ test("a reader unsubscribes with the keyboard, in Korean, and takes it back", { 
   expect(troubles.filter((text) => !text.includes("favicon"))).toEqual([]);
 });
 
-test("a reader leaves a list, then everything, and takes both back", { timeout: 60_000 }, async () => {
+test("a reader leaves a list, then everything, and takes both back", { timeout: 120_000 }, async () => {
   const { store, links, base } = await listening("Bees & honey");
   const { page, troubles } = await visit(`${base}/u/${links.unsubscribe(2)}`, { locale: "en-GB" });
   const lists = async () => (await store.suppressionsOf("bob@example.net")).map(({ list }) => list);
@@ -93,7 +93,7 @@ const LISTS = [
 ] as const;
 test.each(SCHEMES.flatMap((scheme) => LISTS.map(([kind, list]) => [scheme, kind, list] as const)))(
   "the pages are whole on a phone and good for everybody (%s, %s)",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (colorScheme, _kind, list) => {
     const { links, base, store } = await listening(list);
     await store.unsubscribe([{ messageId: 2, at: 0, from: "list" }]);
