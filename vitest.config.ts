@@ -57,7 +57,7 @@ const onServer = {
     exclude: EXCLUDED,
     setupFiles: ["test/support/on-server/setup.ts"],
     // Each commit is a round trip to another process, which is busy with the tests of others.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
   },
 };
 
@@ -66,8 +66,9 @@ export default defineConfig({
     // We know, and support Node 20; the warning would fill the log. The zone is that of the processes that tests start.
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", TZ: "UTC" },
     // Emergency brakes, far above what anything takes on a busy machine. A test that needs more says so itself.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Two processes in a row, which may take 15 seconds each to start, are still well below it.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
     // `run` of test/support/run.ts changes the working directory, which threads cannot.
     pool: "forks",
