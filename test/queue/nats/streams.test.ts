@@ -52,6 +52,10 @@ async function receive(queue: Queue, text: string): Promise<Delivery> {
   }
 }
 
+/** How many requests for messages the server has. */
+const requests = (server: NatsServer): Promise<number> =>
+  managing(server.url, async ({ consumers }) => (await consumers.info("messages", "email-processor")).num_waiting);
+
 const look = (queue: Queue) => queue.receive(1, 0, GOES_ON);
 
 describe.skipIf(requireServers("nats"))("NATS streams", () => {
@@ -364,9 +368,16 @@ describe.skipIf(requireServers("nats"))("NATS streams", () => {
     it.each(gone)("%s was ours, while a receive waits: it is made again", SLOW, async (what, remove) => {
       const server = await startNats();
       const { queue, told } = await open(server);
-      await look(queue);
       const waiting = queue.receive(1, 60_000, GOES_ON);
-      // Not while the request for messages is on its way.
+      // Not while the request for messages is on its way. One that ends soon after it was made is an error.
+      await vi.waitUntil(
+        () =>
+          requests(server).then(
+            (open) => open > 0,
+            () => false,
+          ),
+        { timeout: 60_000 },
+      );
       await new Promise((resolve) => setTimeout(resolve, 700));
       await managing(server.url, remove);
       const made = (name: string) => told.some((line) => line.includes(name) && line.endsWith("again: it was deleted"));
