@@ -1,20 +1,33 @@
 /** What processes tell each other, on a server and through a pooler, and after the connection was lost. */
-import { describe, expect, it, type Mock, onTestFinished, vi } from "vitest";
+import pg from "pg";
+import { beforeEach, describe, expect, it, type Mock, onTestFinished, vi } from "vitest";
 import { openStore } from "../../../src/store/postgres/store.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { databaseProxy } from "../../support/database-proxy.ts";
 import { requireServers } from "../../support/servers.ts";
-import { onServer, sharedServer } from "../../support/shared-postgres.ts";
+import { sharedServer } from "../../support/shared-postgres.ts";
 import { ingest } from "../../support/store-actions.ts";
 import { counts } from "../bench.ts";
 import { preparePooled, preparePostgres } from "./bench.ts";
 
 const patient = { timeout: 20_000, interval: 20 };
 
-/** Resolves when so many stores listen. */
+let asked: Mock<pg.Client["query"]>;
+beforeEach(() => {
+  asked = vi.spyOn(pg.Client.prototype, "query");
+  onTestFinished(() => asked.mockRestore());
+});
+
+/**
+ * Resolves when so many stores listen: each has told itself something, and was answered. It is looked for here, because stores of
+ * other tests listen on the same server.
+ */
 async function listens(count = 1): Promise<void> {
-  const listening = "select count(*)::int as n from pg_stat_activity where query like 'select pg_notify%'";
-  await expect.poll(async () => (await onServer(listening))[0].n, patient).toBeGreaterThanOrEqual(count);
+  const answered = () =>
+    asked.mock.settledResults.filter(
+      ({ type }, at) => type === "fulfilled" && JSON.stringify(asked.mock.calls[at]).includes("pg_notify($1, $2)"),
+    );
+  await expect.poll(() => answered().length, patient).toBeGreaterThanOrEqual(count);
 }
 
 function hearing(store: Store): { hear: Mock<() => void>; stop: () => void } {
