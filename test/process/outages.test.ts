@@ -71,11 +71,12 @@ it(
     const folder = await workFolder();
     const file = await writeCampaign(folder, 5);
     const server = await sesServer(folder, { latencyMs: 500 });
-    const args = ["send", file, "--rate", "100", "--concurrency", "5", "--timeout", "2s", "--json"];
+    // The limit is far above what a busy machine takes to answer, and the stop is longer.
+    const args = ["send", file, "--rate", "100", "--concurrency", "5", "--timeout", "6s", "--json"];
     const process = start(folder, args, { env: server.env });
     await until(() => server.calls().length === 5, "five calls");
     process.kill("SIGSTOP");
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    await new Promise((resolve) => setTimeout(resolve, 8_000));
     process.kill("SIGCONT");
     const ended = await process.finished;
     expect(ended.json.run).toMatchObject({ sent: 5, in_doubt: 0 });
@@ -105,10 +106,11 @@ it(
     await post("one");
     await until(async () => (await gateway.get("/v1/topics/one")).json.sent === 1, "the first mail");
     // Posted before the stop: a process that is stopped in the middle of a write keeps others from writing.
-    const later = await post("two", { scheduled_at: new Date(Date.now() + 2_000).toISOString() });
+    const dueAt = Date.now() + 6_000;
+    const later = await post("two", { scheduled_at: new Date(dueAt).toISOString() });
     expect(later.status).toBe(200);
     gateway.running.kill("SIGSTOP");
-    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    await new Promise((resolve) => setTimeout(resolve, dueAt + 1_500 - Date.now()));
     gateway.running.kill("SIGCONT");
     const two = async () => (await gateway.get("/v1/topics/two")).json;
     await until(async () => (await two()).pending + (await two()).sending === 0, "the second mail");
