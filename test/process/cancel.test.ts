@@ -30,7 +30,10 @@ it("R14 G10 P11: cancel stops running processes: nothing leaves a second later, 
   expect(departures.read()).toHaveLength(server.calls().length);
   expect(departures.read().at(-1)).toBeLessThanOrEqual(cancelledAt + 1000);
   const after = (await run(folder, ["topics", "--json"])).json.topics[0];
-  expect(after).toMatchObject({ total: 2000, pending: 0, sending: 0, in_doubt: 0, cancelled: totals.cancelled });
+  expect(after).toMatchObject({ total: 2000, pending: 0, sending: 0, in_doubt: 0 });
   expect(after.sent).toBe(server.received().length);
-  expect(after.sent).toBe(totals.sent + inFlight);
+  expect(after.sent + after.cancelled).toBe(2000);
+  // Nothing else was begun. A process that stood still between its claim and its call makes no call: that mail is cancelled, too.
+  expect(after.sent).toBeGreaterThanOrEqual(totals.sent);
+  expect(after.sent).toBeLessThanOrEqual(totals.sent + inFlight);
 }, 60_000);
