@@ -257,7 +257,9 @@ describe.skipIf(noRedis)("a worker on Redis", () => {
     await server.ask("ZADD", "email:send:priority", 10, "s1");
     const intake = await work(folder, ["--redis", server.url, ...FROM, "--no-send"]);
     await until(async () => (await count(folder, "pending")) === 1, "the job");
-    expect(await server.ask("GET", "email:status:s1")).toBe("pending");
+    // Told when it is stored, so a moment later.
+    await until(async () => (await server.ask("GET", "email:status:s1")) === "pending", "the status");
+    expect(await count(folder, "pending")).toBe(1);
     await endsWell(intake);
   });
 
