@@ -12,6 +12,8 @@ import { ingest, sent, settle, turn } from "../support/store-actions.ts";
 import { fillJob } from "../support/whole-job.ts";
 
 const KILLS = 10;
+/** A machine that is too busy to look would else find a copy that is done. */
+const LONG_RESTS = { NODE_OPTIONS: `--import ${new URL("../support/long-rests.js", import.meta.url).pathname}` };
 
 /** A job of everything, and a list of 60,000 of which some are sent: many pages. */
 async function largeJob(): Promise<{ folder: string; path: string }> {
@@ -44,7 +46,7 @@ async function killed(folder: string, args: string[], env: Record<string, string
   let kills = 0;
   for (let at = 0; at < KILLS; at++) {
     const before = await count();
-    const copying = start(folder, args, { env });
+    const copying = start(folder, args, { env: { ...env, ...LONG_RESTS } });
     let isOver = false;
     void copying.finished.then(() => (isOver = true));
     await until(async () => isOver || (await count()) > before, "the copy to come further");
@@ -100,7 +102,7 @@ describe("stopped in the middle", () => {
   it("by Ctrl-C it says how to go on; and it can be taken back", { timeout: 60_000 }, async () => {
     const { folder, path } = await largeJob();
     const before = contents(path);
-    const copying = start(folder, ["copy", "old.db", "new.db"]);
+    const copying = start(folder, ["copy", "old.db", "new.db"], { env: LONG_RESTS });
     await until(() => {
       try {
         return rows(join(folder, "new.db"), "select 1 from message").length > 0;
