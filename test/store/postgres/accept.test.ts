@@ -1,16 +1,14 @@
 /** Requests to the gateway where PostgreSQL differs: batches in a few statements, several gateways at once, lost answers, its texts. */
 import pg from "pg";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { openStore } from "../../../src/store/postgres/store.ts";
+import { describe, expect, it, vi } from "vitest";
 import type { AcceptRequest } from "../../../src/store/rows.ts";
 import type { Opened, Store } from "../../../src/store/store.ts";
-import { type CommitFate, type DatabaseProxy, databaseProxy } from "../../support/database-proxy.ts";
+import type { CommitFate, DatabaseProxy } from "../../support/database-proxy.ts";
 import { requireServers } from "../../support/servers.ts";
-import { sharedServer } from "../../support/shared-postgres.ts";
 import { EVERYTHING, ingest, messagesOf, sent, settle, states, turn } from "../../support/store-actions.ts";
 import { accept, content, counts, message, request } from "../bench.ts";
 import { expectSound } from "../sound.ts";
-import { type PostgresBench, preparePostgres, rows } from "./bench.ts";
+import { behindProxy, type PostgresBench, preparePostgres, rows } from "./bench.ts";
 import { holdWriterLock } from "./beside.ts";
 
 const REPEAT = { caller: "ci", key: "k1", fingerprint: "f1" };
@@ -227,20 +225,16 @@ function atOnce(): void {
 }
 
 function lostAnswers(): void {
-  async function behindProxy(): Promise<{ bench: PostgresBench; proxy: DatabaseProxy; store: Opened }> {
+  async function prepared(): Promise<{ bench: PostgresBench; proxy: DatabaseProxy; store: Opened }> {
     const bench = await preparePostgres();
-    const proxy = await databaseProxy((await sharedServer()).url);
-    onTestFinished(() => proxy.close());
-    const store = await openStore(proxy.url, bench.clock, { schema: bench.schema, time: "clock" });
-    onTestFinished(() => store.close());
-    return { bench, proxy, store };
+    return { bench, ...(await behindProxy(bench)) };
   }
 
   const post = (n: number) =>
     request([message([`p${n}@x.example`], { topic: null })], { repeat: { ...REPEAT, key: `k${n}` }, memo: "m" });
 
   it.each<CommitFate>(["lost", "done", "late"])("stores a request once: %s", async (fate) => {
-    const { bench, proxy, store } = await behindProxy();
+    const { bench, proxy, store } = await prepared();
     await store.accept([post(0)]);
     const struck = proxy.strike(fate);
     const going = store.accept([post(1), post(2)]);
@@ -259,7 +253,7 @@ function lostAnswers(): void {
   });
 
   it("does so when it is the first one of its process", async () => {
-    const { bench, proxy, store } = await behindProxy();
+    const { bench, proxy, store } = await prepared();
     const struck = proxy.strike("done");
     const going = store.accept([post(1)]);
     await struck.happened;

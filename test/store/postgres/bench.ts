@@ -5,6 +5,7 @@ import { EVENT_COUNTERS, type EventCounter, MARK_OF } from "../../../src/store/r
 import { type Moves, textOfMoves } from "../../../src/store/move.ts";
 import { openStore } from "../../../src/store/postgres/store.ts";
 import type { Opened, Store } from "../../../src/store/store.ts";
+import { type DatabaseProxy, databaseProxy } from "../../support/database-proxy.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { dropSchema, type LentName, newSchema, onServer, sharedServer } from "../../support/shared-postgres.ts";
 import type { Bench } from "../bench.ts";
@@ -61,6 +62,17 @@ async function prepareOn(name: LentName): Promise<PostgresBench> {
   };
   onTestFinished(() => bench.dispose());
   return bench;
+}
+
+/** Another handle, whose connections go through a proxy. Both are closed with the test. */
+export async function behindProxy({ schema, clock }: PostgresBench): Promise<{ store: Opened; proxy: DatabaseProxy }> {
+  const proxy = await databaseProxy((await sharedServer()).url);
+  const store = await openStore(proxy.url, clock, { schema, time: "clock" });
+  onTestFinished(async () => {
+    await store.close();
+    await proxy.close();
+  });
+  return { store, proxy };
 }
 
 /** Rows of a statement whose tables are written `sm.message`, read beside the store. */

@@ -1,12 +1,9 @@
 /** A connection that is cut in the midst of a write, wherever that is: the write is done once, and no failure is left without a reader. */
 import process from "node:process";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openStore } from "../../../src/store/postgres/store.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { type DatabaseProxy, databaseProxy } from "../../support/database-proxy.ts";
 import { requireServers } from "../../support/servers.ts";
-import { sharedServer } from "../../support/shared-postgres.ts";
-import { preparePostgres } from "./bench.ts";
+import { behindProxy, preparePostgres } from "./bench.ts";
 
 /** To log in takes the client fewer bytes. */
 const LOGGED_IN = 400;
@@ -28,17 +25,6 @@ const round = async (store: Store): Promise<number[]> => [
   await store.unsuppress(PEOPLE),
 ];
 
-async function behindProxy(): Promise<{ store: Store; proxy: DatabaseProxy }> {
-  const { schema, clock } = await preparePostgres();
-  const proxy = await databaseProxy((await sharedServer()).url);
-  const store = await openStore(proxy.url, clock, { schema, time: "clock" });
-  onTestFinished(async () => {
-    await store.close();
-    await proxy.close();
-  });
-  return { store, proxy };
-}
-
 /** What was rejected so far, and read by nobody. */
 function unread(): unknown[] {
   const reasons: unknown[] = [];
@@ -50,7 +36,7 @@ function unread(): unknown[] {
 
 describe.skipIf(requireServers("postgres"))("a connection that is cut", { timeout: 120_000 }, () => {
   it("in the midst of what changes suppressions", async () => {
-    const { store, proxy } = await behindProxy();
+    const { store, proxy } = await behindProxy(await preparePostgres());
     const reasons = unread();
     expect(await round(store)).toEqual([3, 2, 1]);
     let [cuts, isCut] = [0, true];

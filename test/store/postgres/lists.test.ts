@@ -7,7 +7,7 @@ import { thisMachine } from "../../../src/machine.ts";
 import { openStore } from "../../../src/store/postgres/store.ts";
 import type { StagedRow } from "../../../src/store/rows.ts";
 import type { Opened, Staging, Store } from "../../../src/store/store.ts";
-import { type CommitFate, type DatabaseProxy, databaseProxy } from "../../support/database-proxy.ts";
+import type { CommitFate, DatabaseProxy } from "../../support/database-proxy.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { startPostgres } from "../../support/postgres.ts";
 import { requireServers } from "../../support/servers.ts";
@@ -27,7 +27,7 @@ import {
 } from "../../support/store-actions.ts";
 import { accept, content, counts, message } from "../bench.ts";
 import { expectSound } from "../sound.ts";
-import { type PostgresBench, preparePostgres, rows } from "./bench.ts";
+import { behindProxy, type PostgresBench, preparePostgres, rows } from "./bench.ts";
 import { connection, holdWriterLock, LAST, stopAtLast, untilWaitingFor } from "./beside.ts";
 
 const row = (email: string, fields: string[] = [email]): StagedRow => ({
@@ -249,17 +249,13 @@ function atOnce(): void {
 }
 
 function cuts(): void {
-  async function behindProxy(): Promise<{ bench: PostgresBench; proxy: DatabaseProxy; store: Opened }> {
+  async function prepared(): Promise<{ bench: PostgresBench; proxy: DatabaseProxy; store: Opened }> {
     const bench = await preparePostgres();
-    const proxy = await databaseProxy((await sharedServer()).url);
-    onTestFinished(() => proxy.close());
-    const store = await openStore(proxy.url, bench.clock, { schema: bench.schema, time: "clock" });
-    onTestFinished(() => store.close());
-    return { bench, proxy, store };
+    return { bench, ...(await behindProxy(bench)) };
   }
 
   it("in the middle of a COPY loses no row and doubles none", async () => {
-    const { bench, proxy, store } = await behindProxy();
+    const { bench, proxy, store } = await prepared();
     const list = await store.stage();
     onTestFinished(() => list.discard());
     await list.add(long(100));
@@ -279,7 +275,7 @@ function cuts(): void {
   });
 
   it("for good leaves nothing of the list, and the next one drops its table", async () => {
-    const { bench, proxy, store } = await behindProxy();
+    const { bench, proxy, store } = await prepared();
     const list = await staged(store, people(10));
     expect(await list.forecast("june")).toMatchObject({ added: 10 });
     await proxy.refuse();
@@ -294,7 +290,7 @@ function cuts(): void {
   });
 
   it.each<CommitFate>(["lost", "done", "late"])("at the commit does not matter when it is %s", async (fate) => {
-    const { bench, proxy, store } = await behindProxy();
+    const { bench, proxy, store } = await prepared();
     const list = await staged(store, people(50));
     expect(await list.forecast("june")).toMatchObject({ added: 50 });
     // The first commit of it reserves ids.

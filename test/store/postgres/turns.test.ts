@@ -5,7 +5,7 @@ import { AwayError, StoppedError } from "../../../src/errors.ts";
 import { openStore } from "../../../src/store/postgres/store.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { systemClock } from "../../../src/time/clock.ts";
-import { type CommitFate, type DatabaseProxy, databaseProxy } from "../../support/database-proxy.ts";
+import type { CommitFate } from "../../support/database-proxy.ts";
 import { requireServers } from "../../support/servers.ts";
 import { sharedServer } from "../../support/shared-postgres.ts";
 import {
@@ -18,22 +18,11 @@ import {
   settle,
   turn,
 } from "../../support/store-actions.ts";
-import { type PostgresBench, preparePostgres, rows } from "./bench.ts";
+import { behindProxy, type PostgresBench, preparePostgres, rows } from "./bench.ts";
 import { connection, holdWriterLock } from "./beside.ts";
 
 const people = (count: number): string[] => Array.from({ length: count }, (_, index) => `p${index}@x.example`);
 const WINDOW_MS = 1_010;
-
-/** A handle whose connections go through a proxy. */
-async function behindProxy({ schema, clock }: PostgresBench): Promise<{ store: Store; proxy: DatabaseProxy }> {
-  const proxy = await databaseProxy((await sharedServer()).url);
-  const store = await openStore(proxy.url, clock, { schema, time: "clock" });
-  onTestFinished(async () => {
-    await store.close();
-    await proxy.close();
-  });
-  return { store, proxy };
-}
 
 /** What is asked at the same time takes a connection each, as long as the server has room. */
 async function takeTwoConnections(store: Store): Promise<void> {
