@@ -42,7 +42,8 @@ export const PLACES = {
   "shell.ts": [],
   "memory.ts": [],
   time: ["errors.ts", "nearest.ts"],
-  "read-file.ts": ["errors.ts"],
+  "file-hints.ts": ["nearest.ts"],
+  "read-file.ts": ["errors.ts", "file-hints.ts"],
   "dotenv.ts": ["errors.ts"],
   "io.ts": ["time"],
 

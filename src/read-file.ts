@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute } from "node:path";
 import { UserError } from "./errors.ts";
+import { readHint } from "./file-hints.ts";
 
 /** The most that SES takes for a whole message (SES quotas), so no file of a message can be larger. */
 export const MAX_FILE_BYTES = 40 * 1024 * 1024;
@@ -40,12 +41,15 @@ export function pathFrom(cwd: string, path: string): string {
 }
 
 /**
- * The `UserError` for a file that the system refuses: `cannot read <what> <path>: <reason>`. Any other error is returned
- * unchanged.
+ * The `UserError` for a file that the system refuses: `cannot read <what> <path>: <reason>`, and what to do when that is not plain. Any
+ * other error is returned unchanged. `path` is as the user typed it.
  */
 export function fileProblem(error: unknown, what: string, path: string, verb: "read" | "write" = "read"): unknown {
   const because = reasonOf(error);
-  return because === null ? error : new UserError(`cannot ${verb} ${what} ${path}: ${because}`);
+  if (because === null) return error;
+  const { code = "", path: asked = path } = error as NodeJS.ErrnoException;
+  const hint = verb === "read" ? readHint(code, path, asked) : null;
+  return new UserError(`cannot ${verb} ${what} ${path}: ${because}`, hint);
 }
 
 /**

@@ -45,6 +45,41 @@ describe("a file that cannot be read is one line", () => {
   });
 });
 
+describe("a file that cannot be read comes with what to do", () => {
+  const hintOf = async (typed: string, cwd: string): Promise<string | null> => {
+    const error: unknown = await readText(typed, "the content", cwd).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    return (error as UserError).hint;
+  };
+  const cwd = folder();
+  mkdirSync(`${cwd}/lists`);
+  for (const name of ["newsletter.csv", "june.csv", "lists/july.csv", "lists/both.csv", "lists/both.txt"])
+    writeFileSync(`${cwd}/${name}`, "email\na@example.com\n");
+
+  test.each([
+    ["newsleter.csv", "did you mean newsletter.csv?"],
+    ["newsletter", "did you mean newsletter.csv?"],
+    ["June.csv/", "did you mean june.csv?"],
+    ["./lists/jully.csv", "did you mean lists/july.csv?"],
+    [`${cwd}/lists/july`, `did you mean ${cwd}/lists/july.csv?`],
+    ["lists/both", `is the path right? it starts at ${cwd}`],
+    ["nothing-like-it.csv", `is the path right? it starts at ${cwd}`],
+    ["/nothing-like-it.csv", "is the path right?"],
+    ["list/july.csv", "is the path right? there is no folder list"],
+    ["june.csv/july.csv", "is the path right? june.csv is a file, not a folder"],
+    ["june.csv/a/b.csv", "is the path right?"],
+    ["lists", "name a file in it"],
+    ["", "name a file"],
+  ])("%s", async (typed, hint) => {
+    expect(await hintOf(typed, cwd)).toBe(hint);
+  });
+
+  test("what is written needs none", () => {
+    const error = Object.assign(new Error("ENOENT: no such file"), { code: "ENOENT", path: `${cwd}/newsleter.csv` });
+    expect(fileProblem(error, "the output", "newsleter.csv", "write")).toMatchObject({ hint: null });
+  });
+});
+
 test("a pipe is read like a file", async () => {
   const path = `${folder()}/pipe`;
   execFileSync("mkfifo", [path]);
