@@ -11,7 +11,7 @@ async function socketTo(url: string): Promise<{ socket: Socket; received: () => 
   socket.on("data", (chunk) => (text += chunk.toString()));
   // A reset is an end like any other here.
   socket.on("error", () => undefined);
-  const closed = once(socket, "close");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   await once(socket, "connect");
   return { socket, received: () => text, closed };
 }
@@ -19,7 +19,9 @@ async function socketTo(url: string): Promise<{ socket: Socket; received: () => 
 /** A byte each few milliseconds, until nobody takes it any more. */
 function trickle(socket: Socket, text: string): void {
   let at = 0;
-  const timer = setInterval(() => socket.write(text[at++ % text.length] ?? ""), 5);
+  const next = () => void socket.write(text[at++ % text.length] ?? "");
+  // Right after the socket was read: a write to a connection that was reset loses what came before the reset.
+  const timer = setInterval(() => setImmediate(next), 5);
   socket.on("close", () => clearInterval(timer));
 }
 
