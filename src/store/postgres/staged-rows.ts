@@ -15,7 +15,7 @@ import type { Job } from "./connection.ts";
 import { patiently } from "./waits.ts";
 import { qualified } from "./names.ts";
 import { end } from "./pool.ts";
-import { dropDead, dropTable, inTransaction, makeTable, renewTable } from "./staged-tables.ts";
+import { dropDead, dropTable, inTransaction, limitsStatements, makeTable, renewTable } from "./staged-tables.ts";
 import { isAway } from "./trouble.ts";
 
 /** One COPY takes so many characters; more is not faster. Two batches at most are in memory: one being written, one being filled. */
@@ -120,6 +120,7 @@ function createConnection(job: Job, name: string) {
   const { text: table } = qualified(`sm.${name}`, job.schema);
   let client: pg.Client | null = null;
   let isMade = false;
+  let isLimited = false;
   let isClosed = false;
   /** True: a COPY may still be going on whose end we did not hear of. */
   let isUnsure = false;
@@ -130,6 +131,7 @@ function createConnection(job: Job, name: string) {
     if (isMade) return open;
     await dropDead(job, open);
     await makeTable(job, open, name);
+    isLimited = await limitsStatements(open);
     isMade = true;
     renewal = setInterval(renew, RENEW_MS);
     renewal.unref();
@@ -160,7 +162,8 @@ function createConnection(job: Job, name: string) {
         attempt(async (open) => {
           if (isUnsure) await removeFrom(open, table, first);
           isUnsure = true;
-          await copy(open, table, batch);
+          const written = () => copy(open, table, batch);
+          await (isLimited ? inTransaction(open, written) : written());
           isUnsure = false;
         }),
       ),

@@ -43,7 +43,14 @@ export async function renewTable(job: Job, client: pg.Client, name: string): Pro
   await briefly(client, text, [wall(job), name]);
 }
 
-/** Runs `work` in a transaction of this connection. */
+/** True when the server ends statements after a while that are not in a transaction of `inTransaction`. */
+export async function limitsStatements(client: pg.Client): Promise<boolean> {
+  const asked = "select current_setting('statement_timeout') <> '0' as limited";
+  const [session] = await briefly<{ limited: boolean }>(client, asked);
+  return session?.limited === true;
+}
+
+/** Runs `work` in a transaction of this connection, in which statements may take long. */
 export async function inTransaction(client: pg.Client, work: () => Promise<void>): Promise<void> {
   await briefly(client, "begin; set local lock_timeout = '10s'; set local statement_timeout = 0");
   try {

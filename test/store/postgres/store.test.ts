@@ -432,6 +432,27 @@ function settings(): void {
     expect(await transaction(job, (tx) => tx.query(slow))).toHaveLength(1);
   });
 
+  it("that end statements early do not end a list that comes in slowly", async () => {
+    const url = await database({ statement_timeout: "250ms" });
+    const list = await (await opened(url)).stage();
+    onTestFinished(() => list.discard());
+    const add = (email: string) => list.add([{ email, fields: "[]", notBefore: 0 }]);
+    await add("a@x.example");
+    expect(await list.forecast("june")).toMatchObject({ added: 1 });
+    const other = new pg.Client({ connectionString: url });
+    await other.connect();
+    onTestFinished(() => other.end());
+    const [{ name }] = await queryOnce(url, "select name from ses_mail.staging");
+    await other.query(`begin; lock table ses_mail.${name} in access exclusive mode`);
+    await add("b@x.example");
+    const foreseen = list.forecast("june");
+    const waiting = `select 1 as waits from pg_locks where relation = 'ses_mail.${name}'::regclass and not granted`;
+    await expect.poll(() => queryOnce(url, waiting)).toEqual([{ waits: 1 }]);
+    await new Promise((done) => setTimeout(done, 400));
+    await other.query("commit");
+    expect(await foreseen).toMatchObject({ added: 2 });
+  });
+
   it("that let isolation be strict do not let a writer see the past", async () => {
     const url = await database({ default_transaction_isolation: "serializable" });
     const job = await jobAt(url);
