@@ -3,7 +3,8 @@
  * a COMMIT goes by. It refuses encryption, as a server without it does.
  */
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { freePort } from "./free-port.ts";
 import { type FrontendMessage, frontendReader } from "./postgres/frontend.ts";
 
 /**
@@ -104,8 +105,9 @@ export async function databaseProxy(url: string): Promise<DatabaseProxy> {
       join(client, target, plan, () => links.delete(client)),
     );
   });
-  await listen(server, 0);
-  const { port } = server.address() as AddressInfo;
+  // `accept` needs it again, after a while in which nobody listens there.
+  const port = await freePort();
+  await listen(server, port);
   const setStalled = (stalled: boolean) => {
     plan.stalled = stalled;
     for (const link of links.values()) link.setStalled(stalled);

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort, serverFolder, writeServerFile } from "./postgres/folder.ts";
+import { freePort } from "./free-port.ts";
+import { serverFolder, writeServerFile } from "./postgres/folder.ts";
 import { pathOf, serverUser } from "./postgres/programs.ts";
 import { type Postgres, queryOnce } from "./postgres.ts";
 

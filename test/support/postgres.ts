@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
 import { fakeClock, setFakeClock } from "./postgres/fake-clock.ts";
-import { freePort, serverFolder, writeServerFile } from "./postgres/folder.ts";
+import { freePort } from "./free-port.ts";
+import { serverFolder, writeServerFile } from "./postgres/folder.ts";
 import { runProgram } from "./postgres/programs.ts";
 import { serverCertificate } from "./postgres/tls.ts";
 

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
-import { freePort, serverFolder, writeServerFile } from "./postgres/folder.ts";
+import { freePort } from "./free-port.ts";
+import { serverFolder, writeServerFile } from "./postgres/folder.ts";
 import { serverCertificate } from "./postgres/tls.ts";
 import { pathOf, serverUser } from "./postgres/programs.ts";
 

@@ -1,6 +1,7 @@
 /** A primary and a standby that follows it by streaming. */
 import { type DatabaseProxy, databaseProxy } from "./database-proxy.ts";
-import { freePort, serverFolder } from "./postgres/folder.ts";
+import { freePort } from "./free-port.ts";
+import { serverFolder } from "./postgres/folder.ts";
 import { runProgram } from "./postgres/programs.ts";
 import { dataOf, type Postgres, type PostgresOptions, startInstalled, startPostgres } from "./postgres.ts";
 

@@ -3,7 +3,6 @@
  * it all when this process is gone: after its end, Ctrl-C or kill -9.
  */
 import { chown, mkdir, mkdtemp, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { keepFolder } from "./keeper.js";
@@ -40,23 +39,4 @@ async function keep(): Promise<string> {
   await giveAway(folder);
   keepFolder(folder);
   return folder;
-}
-
-/**
- * A port that is free now. It is outside of the range that systems take ports of outgoing connections from, so that nobody
- * else has it while its server is restarted.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 17_000);
-    if (await isFree(port)) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.on("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }
