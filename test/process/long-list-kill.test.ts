@@ -34,7 +34,9 @@ async function onItsWay(path: string): Promise<OnItsWay | undefined> {
 const MOMENTS: Record<string, (list: OnItsWay, pid: number | undefined) => boolean> = {
   "the first recipients are there": (list, pid) => list.pid === pid && list.recipients > 0,
   "the first messages are there": (list, pid) => list.pid === pid && list.messages > 0,
-  "what the one before has left is being removed": (list) => list.dropped === 1 && list.messages < PEOPLE / 2,
+  // The process that sends may have removed it before this one came.
+  "what the one before has left is being removed, or is gone": (list, pid) =>
+    list.messages < PEOPLE / 2 && (list.dropped === 1 || list.pid === pid),
   "most messages are there": (list, pid) => list.pid === pid && list.messages > PEOPLE / 2,
 };
 
@@ -57,9 +59,9 @@ it("kill -9 in the middle of it, again and again, then the same command, while a
       return list !== undefined && isNow(list, importing.child.pid);
     }, moment);
     importing.kill("SIGKILL");
+    // It was in the middle. What it has left the process that sends removes when its time comes, which may be now.
     expect((await importing.finished).signal).toBe("SIGKILL");
     await expectNoList();
-    expect(await onItsWay(path)).toBeDefined();
   }
   const { json: imported } = await run(folder, ["import", csv, "--json"]);
   expect(imported.ingest).toMatchObject({ added: PEOPLE, duplicates: 0, suppressed: 0 });
@@ -143,12 +145,14 @@ it.each([
 /** So many of them have the topic before. */
 const OLD = 40_000;
 
+const LAST_JOINING_MOMENT = "some messages have joined, by who goes on with it";
+
 const JOINING_MOMENTS: Record<string, (list: OnItsWay) => boolean> = {
   "the first recipients are there": ({ joins, recipients }) => joins === null && recipients > 0,
   "most messages are there": ({ joins, messages }) => joins === null && messages > (PEOPLE - OLD) / 2,
   "some recipients have joined": ({ joins, recipients }) =>
     joins !== null && recipients > 0 && recipients < PEOPLE - OLD,
-  "some messages have joined, by who goes on with it": ({ joins, recipients, messages }) =>
+  [LAST_JOINING_MOMENT]: ({ joins, recipients, messages }) =>
     joins !== null && recipients === 0 && messages > 0 && messages < PEOPLE - OLD,
 };
 
@@ -162,17 +166,23 @@ it("kill -9 in the middle of one for a topic that exists, again and again, while
     env: server.env,
   });
   const seen: [string, boolean][] = [];
+  // That the topic takes it.
+  let isCertain = false;
   for (const [moment, isNow] of Object.entries(JOINING_MOMENTS)) {
     const importing = start(folder, ["import", csv]);
     await until(async () => {
       const list = await onItsWay(path);
-      return list?.pid === importing.child.pid && list !== undefined && isNow(list);
+      isCertain ||= (list?.joins ?? null) !== null;
+      const isHere = list !== undefined && list.pid === importing.child.pid && isNow(list);
+      return isHere || importing.child.exitCode !== null;
     }, moment);
     importing.kill("SIGKILL");
-    expect((await importing.finished).signal).toBe("SIGKILL");
-    const isIn = ((await onItsWay(path))?.joins ?? null) !== null;
-    const { json } = await run(folder, ["topics", "--json"]);
-    seen.push([moment, isIn || json.topics[0].total === OLD]);
+    const { code, signal } = await importing.finished;
+    // The process that sends goes on with what was left when its time comes, and then the last of these may find all of it done.
+    expect([signal, code]).toEqual(moment === LAST_JOINING_MOMENT && signal === null ? [null, 0] : ["SIGKILL", null]);
+    const isJoining = ((await onItsWay(path))?.joins ?? null) !== null;
+    const { total } = (await run(folder, ["topics", "--json"])).json.topics[0];
+    seen.push([moment, isJoining || total === (isCertain ? PEOPLE : OLD)]);
   }
   expect(seen).toEqual(Object.keys(JOINING_MOMENTS).map((moment) => [moment, true]));
   const { json: again } = await run(folder, ["import", csv, "--json"]);
