@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { writeCampaign } from "../support/campaign.ts";
 import { inJob } from "../support/job.ts";
+import { RESTS_IN_STORE } from "../support/long-rests.ts";
 import { run, start, until, workFolder } from "../support/run.ts";
 import { duplicates, sesServer, type SesServer } from "../support/ses-server.ts";
 
@@ -37,16 +38,20 @@ async function former(path: string): Promise<{ left: number; isMarked: boolean }
   return { left: Number(row?.["left"]), isMarked: Number(row?.["marked"]) === 1 };
 }
 
-/** Begins to give it, and kills that when so many messages or fewer are left. */
-async function killed(folder: string, path: string, most: number): Promise<number> {
-  const process = start(folder, REPLACE);
+/** Begins to give it, and kills that when so many messages or fewer are left. A machine that is too busy to look may find all of it done. */
+async function killed(
+  folder: string,
+  path: string,
+  { most, env = {} }: { most: number; env?: Record<string, string> },
+): ReturnType<typeof former> {
+  const process = start(folder, REPLACE, { env });
   await until(async () => {
     const { left, isMarked } = await former(path);
-    return isMarked && left <= most;
+    return (isMarked && left <= most) || process.child.exitCode !== null;
   }, "a part");
   process.kill("SIGKILL");
   await process.finished;
-  return (await former(path)).left;
+  return former(path);
 }
 
 const sendSome = (folder: string, server: SesServer) =>
@@ -55,15 +60,19 @@ const sendSome = (folder: string, server: SesServer) =>
 it("kill -9 in the middle of it, again and again: nothing is sent before all have the new content", async () => {
   const { folder, path, server } = await imported(PEOPLE);
   const leftovers: number[] = [];
-  for (const [name, most] of [
-    ["second", PEOPLE],
-    ["third", PEOPLE - 1],
-    ["fourth", PEOPLE / 2],
+  const answers: unknown[] = [];
+  for (const [name, moment] of [
+    ["second", { most: PEOPLE, env: RESTS_IN_STORE }],
+    ["third", { most: PEOPLE - 1 }],
+    ["fourth", { most: PEOPLE / 2 }],
   ] as const) {
     await edition(folder, name);
-    leftovers.push(await killed(folder, path, most));
-    expect((await sendSome(folder, server)).json).toMatchObject({ outcome: "halted", run: { sent: 0 } });
+    const { left, isMarked } = await killed(folder, path, moment);
+    leftovers.push(left);
+    if (isMarked || left > 0) answers.push((await sendSome(folder, server)).json);
   }
+  const halted = expect.objectContaining({ outcome: "halted", run: expect.objectContaining({ sent: 0 }) });
+  expect(answers).toEqual(answers.map(() => halted));
   expect(Math.max(...leftovers)).toBeGreaterThan(0);
   expect(await run(folder, REPLACE)).toMatchObject({ code: 0, json: { ingest: { added: 0, duplicates: PEOPLE } } });
   expect(await former(path)).toEqual({ left: 0, isMarked: false });
@@ -74,7 +83,7 @@ it("kill -9 in the middle of it, again and again: nothing is sent before all hav
 it("kill -9 in the middle of it: the next process that opens the job half a minute later does the rest", async () => {
   const { folder, path, server } = await imported(PEOPLE);
   await edition(folder, "second");
-  expect(await killed(folder, path, PEOPLE - 1)).toBeGreaterThan(0);
+  expect((await killed(folder, path, { most: PEOPLE - 1, env: RESTS_IN_STORE })).left).toBeGreaterThan(0);
   const halted = await sendSome(folder, server);
   expect(halted).toMatchObject({
     code: 3,
