@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { addresses, writeCampaign } from "../support/campaign.ts";
 import { watchDepartures } from "../support/departures.ts";
+import { freePort } from "../support/free-port.ts";
 import { run, start, until, workFolder } from "../support/run.ts";
 import { serve } from "../support/serve.ts";
 import { duplicates, mostInAnyWindow, sesServer } from "../support/ses-server.ts";
@@ -162,11 +163,9 @@ describe("the gateway shows that nothing gets through, with one message waiting,
 
   it("SES cannot be reached", { timeout: 60_000 }, async () => {
     const folder = await workFolder();
-    // A port where nobody listens yet.
-    const probe = createServer();
-    const url = await listen(probe);
-    probe.close();
-    const gateway = await serve(folder, [], { env: { AWS_ENDPOINT_URL_SESV2: url } });
+    // Nobody listens there yet.
+    const port = await freePort();
+    const gateway = await serve(folder, [], { env: { AWS_ENDPOINT_URL_SESV2: `http://127.0.0.1:${port}` } });
     await gateway.post("/v1/messages", post);
     await until(async () => (await gateway.get("/ready")).json.sending === "halted", "ready to say so");
     const reason = expect.stringMatching(/^SES cannot be reached: connect ECONNREFUSED 127\.0\.0\.1:\d+/) as string;
@@ -179,7 +178,7 @@ describe("the gateway shows that nothing gets through, with one message waiting,
     const server = createServer(
       (request, response) => void request.resume().on("end", () => response.end('{"MessageId":"m1"}')),
     );
-    await listen(server, Number(new URL(url).port));
+    await listen(server, port);
     await until(async () => (await gateway.get("/v1/topics/codes")).json.sent === 1, "the message to be sent");
     expect((await gateway.get("/ready")).json).toMatchObject({ sending: "ok", reason: null });
     await until(() => gateway.running.stderr().includes("sending goes on"), "the log to say so");
