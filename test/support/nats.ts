@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
@@ -33,8 +33,11 @@ export interface NatsServer {
   start(): Promise<void>;
   /** kill -9: nothing is flushed. */
   kill(): Promise<void>;
-  /** Kills it and starts it again. `empty`: all its messages, streams and consumers are gone. Others: in place of what it had. */
-  restart(options?: { empty?: boolean; config?: string; jetStream?: boolean }): Promise<void>;
+  /**
+   * Kills it and starts it again. `empty`: all its messages, streams and consumers are gone. `anew`: its streams are empty and begin
+   * anew, as after a crash, and its consumers are as they were. Others: in place of what it had.
+   */
+  restart(options?: { empty?: boolean; anew?: boolean; config?: string; jetStream?: boolean }): Promise<void>;
   /** Stands still, as a machine that is too busy does, until `go`. */
   freeze(): Promise<void>;
   go(): void;
@@ -70,23 +73,25 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     child = spawnServer(folder, configuration);
     await listening(child, port, folder);
   };
-  const kill = async () => {
+  const kill = async (signal: NodeJS.Signals = "SIGKILL") => {
     const running = child;
     child = null;
     if (running === null || running.exitCode !== null || running.signalCode !== null) return;
-    running.kill("SIGKILL");
+    running.kill(signal);
     await once(running, "exit");
   };
   const server: NatsServer = {
     url: `nats://127.0.0.1:${port}`,
     port,
     start,
-    kill,
-    async restart({ empty = false, ...changes } = {}) {
-      await kill();
+    kill: () => kill(),
+    async restart({ empty = false, anew = false, ...changes } = {}) {
+      // One that is asked to end writes down how far its consumers are.
+      await kill(anew ? "SIGTERM" : "SIGKILL");
       ({ config = config, jetStream = jetStream } = changes);
       await configure();
       if (empty) await rm(join(store, "jetstream"), { recursive: true, force: true });
+      if (anew) await removeMessages(join(store, "jetstream", "$G", "streams"));
       await start();
     },
     freeze: () => standStill(child?.pid),
@@ -100,6 +105,10 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   onTestFinished(() => server.stop());
   if (options.start !== false) await start();
   return server;
+}
+
+async function removeMessages(streams: string): Promise<void> {
+  for (const stream of await readdir(streams)) await rm(join(streams, stream, "msgs"), { recursive: true });
 }
 
 function spawnServer(folder: string, configuration: string): ChildProcess {

@@ -15,8 +15,9 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { UserError } from "../../errors.ts";
 import { systemClock } from "../../time/clock.ts";
 import { QueueUnreachable } from "../queue.ts";
+import { isAhead } from "./ahead.ts";
 import { requestTrouble } from "./trouble.ts";
-import { consumerWarnings, resultsWarnings, streamWarnings, untakenWarning } from "./warnings.ts";
+import { aheadWarning, consumerWarnings, resultsWarnings, streamWarnings, untakenWarning } from "./warnings.ts";
 
 /** What to read. */
 export interface Where {
@@ -97,9 +98,9 @@ export async function setUp(
     const stream =
       (await twice(missed, () => streamInfo(manager, where))) ?? (await makeStream(manager, where, memory, tell));
     streamWarnings(stream.config).forEach(warn);
-    const consumer =
-      (await twice(missed, () => consumerInfo(manager, where))) ??
-      (await makeConsumer(manager, { where, stream, memory, tell }));
+    const at = { where, stream, memory, tell };
+    const there = await twice(missed, () => consumerInfo(manager, where));
+    const consumer = there === null ? await makeConsumer(manager, at) : await onceMore(manager, at, { there, warn });
     checkConsumer(consumer.config, where);
     consumerWarnings(where.stream, consumer.config, where.subject).forEach(warn);
     (await warningsOfResults(manager, where, stream, consumer)).forEach(warn);
@@ -247,10 +248,48 @@ function subjectsFor({ stream, subject }: Pick<Where, "stream" | "subject">): st
   return first === stream && second !== undefined && more.length === 0 ? `${stream}.*` : subject;
 }
 
-async function makeConsumer(
+/** Where a consumer belongs, and who hears of it. */
+interface At {
+  where: Where;
+  stream: StreamInfo;
+  memory: Memory;
+  tell: (text: string) => void;
+}
+
+/**
+ * The consumer that is there, or a new one in its place when it would leave mail unread. A new one brings all that is in the work
+ * queue: also what is in somebody's hands, and comes to be known as a repeat.
+ */
+async function onceMore(
   manager: JetStreamManager,
-  at: { where: Where; stream: StreamInfo; memory: Memory; tell: (text: string) => void },
+  at: At,
+  { there, warn }: { there: ConsumerInfo; warn: (text: string) => void },
 ): Promise<ConsumerInfo> {
+  const { stream, consumer } = at.where;
+  if (!(await isAhead(manager, stream, there))) return there;
+  if (there.config.description !== OURS || !(await isDeleted(manager, at.where))) {
+    warn(aheadWarning(stream, consumer));
+    return there;
+  }
+  const made = await makeConsumer(manager, { ...at, memory: { ...at.memory, wasThere: false } });
+  at.tell(
+    `nats: made the consumer ${consumer} of stream ${stream} again: it was ahead of the stream, as after a crash`,
+  );
+  return made;
+}
+
+/** Deletes the consumer, if nobody else has. False: the server does not let us. */
+async function isDeleted(manager: JetStreamManager, { stream, consumer }: Where): Promise<boolean> {
+  try {
+    await unless(CODES.consumerNotFound, manager.consumers.delete(stream, consumer));
+    return true;
+  } catch (error) {
+    if (requestTrouble(error)?.kind === "refused") return false;
+    throw error;
+  }
+}
+
+async function makeConsumer(manager: JetStreamManager, at: At): Promise<ConsumerInfo> {
   const { where, memory, tell } = at;
   const { stream, consumer, subject } = where;
   if (memory.wasThere && !memory.consumerIsOurs)

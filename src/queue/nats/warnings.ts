@@ -37,7 +37,7 @@ function limitsOf(config: StreamConfig): { what: string; flags: string }[] {
 const ageText = (ns: number): string => (ns % HOUR_NS === 0 ? `${ns / HOUR_NS} h` : `${Math.round(ns / 1e9)} s`);
 
 /** What it brings; empty: all that is in the stream. */
-const filtersOf = ({ filter_subjects: all, filter_subject: one }: ConsumerConfig): string[] =>
+export const filtersOf = ({ filter_subjects: all, filter_subject: one }: ConsumerConfig): string[] =>
   all ?? (one ? [one] : []);
 
 /** What a consumer does other than ours: it gives messages up, or brings others than those of our subject. */
@@ -53,6 +53,12 @@ export function consumerWarnings(stream: string, config: ConsumerConfig, subject
   if (filters.length > 0 && !filters.includes(subject))
     lines.push(`reads ${printable(filters.join(", "))}, not ${printable(subject)}: what it brings is read as mail`);
   return lines.map((line) => `nats: consumer ${name} ${line}`);
+}
+
+/** A consumer of others, which is theirs to make again. */
+export function aheadWarning(stream: string, consumer: string): string {
+  const names = `${printable(stream)} ${printable(consumer)}`;
+  return `nats: consumer ${printable(consumer)} is ahead of its stream, as after a crash of the server: mail may stay there unread; delete it (nats consumer rm ${names}) and make it again as it was`;
 }
 
 /**

@@ -479,6 +479,54 @@ describe.skipIf(requireServers("nats"))("NATS streams", () => {
     });
   });
 
+  describe("a server that was killed, and whose stream begins anew behind its consumer", () => {
+    /** The consumer has all of these done, and its stream none of them. */
+    async function fallBehind(server: NatsServer, queue: Queue, texts: readonly string[]): Promise<void> {
+      await put(server, ...texts);
+      for (const text of texts) await queue.done([await receive(queue, text)]);
+      const floor = () =>
+        managing(server.url, async ({ consumers }) => (await consumers.info("messages", "email-processor")).ack_floor);
+      await vi.waitUntil(async () => (await floor()).stream_seq === texts.length, { timeout: 60_000 });
+      await server.restart({ anew: true });
+    }
+
+    const AHEAD =
+      "nats: made the consumer email-processor of stream messages again: it was ahead of the stream, as after a crash";
+
+    it.each([
+      ["fewer than before", ["c"]],
+      ["as many as before", ["c", "d"]],
+      ["more than before", ["c", "d", "e"]],
+    ])("brings what is put then: %s", SLOW, async (_, texts) => {
+      const server = await startNats();
+      const { queue } = await open(server);
+      await look(queue);
+      await fallBehind(server, queue, ["a", "b"]);
+      await put(server, ...texts);
+      const { queue: other, told } = await open(server);
+      for (const text of texts) await other.done([await receive(other, text)]);
+      // Versions from 2.14 on notice it themselves.
+      expect(told.filter((line) => line !== AHEAD)).toEqual([]);
+    });
+
+    it("is no reason to delete what others made: it is told", SLOW, async () => {
+      const server = await startNats();
+      await makeStream(server, { retention: "workqueue" });
+      await makeConsumer(server, { filter_subject: "messages.email" });
+      const { queue } = await open(server);
+      await look(queue);
+      await fallBehind(server, queue, ["a", "b"]);
+      await put(server, "c");
+      const { queue: other, told } = await open(server);
+      await look(other);
+      expect(told).toEqual([
+        "nats: consumer email-processor is ahead of its stream, as after a crash of the server: mail may stay there unread; delete it (nats consumer rm messages email-processor) and make it again as it was",
+      ]);
+      const consumer = await managing(server.url, ({ consumers }) => consumers.info("messages", "email-processor"));
+      expect(consumer.delivered.stream_seq).toBe(2);
+    });
+  });
+
   describe("how much is brought", () => {
     it("as much as the consumer allows to be in work, and the next when one is done", SLOW, async () => {
       const server = await startNats();
