@@ -300,9 +300,11 @@ function servers(): void {
 
   it("that ends connections all the time moves many messages once, and counts them once", async () => {
     const url = await database();
-    const store = await opened(url);
+    const proxy = await databaseProxy(url);
+    onTestFinished(() => proxy.close());
+    const store = await opened(proxy.url);
     await ingest(store, addresses(20_000));
-    const stop = await endConnections(url);
+    const stop = await endConnections(url, () => proxy.commits());
     onTestFinished(stop);
     const at = Object.fromEntries(addresses(20_000).map((email) => [email, Date.UTC(2040, 1, 1) + email.length]));
     expect(await store.reschedule("june", { notBefore: 1, times: null })).toBe(20_000);
@@ -331,8 +333,11 @@ function servers(): void {
   });
 }
 
-/** Ends all connections to a database again and again. Returns what stops that. */
-async function endConnections(url: string): Promise<() => Promise<void>> {
+/**
+ * Ends all connections to a database again and again, each time after another COMMIT: a store whose attempts all end half-way takes the
+ * server for away. Returns what stops that.
+ */
+async function endConnections(url: string, commits: () => number): Promise<() => Promise<void>> {
   const { adminUrl } = await sharedServer();
   const admin = new pg.Client({ connectionString: at(adminUrl, "postgres") });
   await admin.connect();
@@ -342,7 +347,9 @@ async function endConnections(url: string): Promise<() => Promise<void>> {
       await admin.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", [
         new URL(url).pathname.slice(1),
       ]);
-      await new Promise((done) => setTimeout(done, 300 + 500 * Math.random()));
+      const before = commits();
+      do await new Promise((done) => setTimeout(done, 300 + 500 * Math.random()));
+      while (commits() === before && !over.signal.aborted);
     }
     await admin.end();
   })();
