@@ -139,6 +139,19 @@ describe.skipIf(requireServers("postgres"))("a proxy in front of a database", ()
     });
   });
 
+  it("is done with a late COMMIT also where the server has ended the connection before it comes", async () => {
+    const client = await writing();
+    const [{ pid }] = (await client.query("select pg_backend_pid() as pid")).rows;
+    const { happened, release } = proxy.strike("late");
+    client.query("commit").catch(() => undefined);
+    await happened;
+    // Returns when it has ended.
+    await onServer("select pg_terminate_backend($1, 10000)", [pid]);
+    await expect.poll(() => proxy.open()).toBe(0);
+    await release();
+    expect(await names()).toEqual([]);
+  });
+
   it("strikes once, after those that are to be skipped, on whatever connection", async () => {
     const [one, two, three] = [await writing("one"), await writing("two"), await writing("three")];
     proxy.strike("lost", 1);

@@ -25,8 +25,8 @@ interface Struck {
   /** Settles when the client has closed the connection that was struck. */
   left: Promise<void>;
   /**
-   * Of "late": lets the server have the COMMIT. Resolves when the server has ended that connection, so the COMMIT is done. Of "slow":
-   * lets the client have the answer.
+   * Of "late": lets the server have the COMMIT. Resolves when the server has ended that connection, so the COMMIT is done, unless the server
+   * had ended it before. Of "slow": lets the client have the answer.
    */
   release(): Promise<void>;
 }
@@ -277,10 +277,8 @@ function hearAll({ client, state }: Ends): void {
 }
 
 /** Sends the last bytes. The server works on them before it sees that the connection ends; only then does this resolve. */
-function endWith(server: Socket, bytes: Buffer): Promise<void> {
-  return new Promise((resolve) => {
-    server.once("close", () => resolve());
-    server.resume();
-    server.end(bytes);
-  });
+async function endWith(server: Socket, bytes: Buffer): Promise<void> {
+  server.resume();
+  server.end(bytes);
+  await closed(server);
 }
