@@ -35,6 +35,7 @@ describe.skipIf(requireServers("postgres"))("workers of a fleet are killed with 
 
     const last = here.begin(["send", "--rate", "2000", "--json"]);
     const { json } = await last.finished;
+    await until(() => alive.every(({ stderr }) => stderr().includes("working on ")), "the slowest worker");
     await endWell(alive);
     const received = here.ses.received();
     expect(duplicates(received)).toEqual([]);
