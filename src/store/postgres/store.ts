@@ -1,5 +1,4 @@
 /** The database as a store, put together from its parts. */
-import type pg from "pg";
 import { InterruptedError, UserError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../time/clock.ts";
 import { atTheEdge } from "../edge.ts";
@@ -113,7 +112,7 @@ export function jobOf(text: string, clock: Clock, options: OpenOptions & Postgre
 
 /**
  * Connects for the first time, and asks for the database's time. A server that starts just now is waited for.
- * @throws InterruptedError when a signal came before the connection was made.
+ * @throws InterruptedError when a signal came before `work` was done. What it had begun is left to the server then.
  */
 export async function first<T>(
   job: Job,
@@ -125,12 +124,15 @@ export async function first<T>(
   let noticeAt = NOTICE_MS;
   for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
     try {
-      const client = await connected(job.pool.extra(), signal);
+      const connecting = job.pool.extra();
       try {
-        await learnTime(job, client);
-        return await work({ client, schema: job.schema, name: job.name });
+        return await unlessStopped(signal, async () => {
+          const client = await connecting;
+          await learnTime(job, client);
+          return work({ client, schema: job.schema, name: job.name });
+        });
       } finally {
-        end(client);
+        connecting.then(end, () => undefined);
       }
     } catch (error) {
       const waitedMs = performance.now() - started;
@@ -146,21 +148,19 @@ export async function first<T>(
   }
 }
 
-/** A server may leave us without any answer; a signal ends that wait at once. */
-async function connected(connecting: Promise<pg.Client>, signal: AbortSignal): Promise<pg.Client> {
+/** A server may leave us without any answer, at any of our questions; a signal ends that wait at once. */
+async function unlessStopped<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const over = new AbortController();
-  const stopped = new Promise<null>((resolve) => {
-    signal.addEventListener("abort", () => resolve(null), { signal: over.signal });
-    if (signal.aborted) resolve(null);
+  const stopped = new Promise<never>((_, reject) => {
+    const stop = () => reject(new InterruptedError());
+    signal.addEventListener("abort", stop, { signal: over.signal });
+    if (signal.aborted) stop();
   });
   try {
-    const client = await Promise.race([connecting, stopped]);
-    if (client !== null) return client;
+    return await Promise.race([work(), stopped]);
   } finally {
     over.abort();
   }
-  connecting.then(end, () => undefined);
-  throw new InterruptedError();
 }
 
 function inWords(error: unknown, name: string): string {

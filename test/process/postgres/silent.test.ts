@@ -1,4 +1,5 @@
 /** A database that is connected and says nothing: people hear of it, and a signal still ends what waits for it. */
+import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { databaseProxy } from "../../support/database-proxy.ts";
 import { fleet } from "../../support/fleet.ts";
@@ -33,6 +34,20 @@ describe.skipIf(requireServers("postgres"))("a database that keeps silent", { ti
     const running = start(here.folder, ["stats"], { env: here.env(proxy.url) });
     await until(() => proxy.open() > 0, "it to connect");
     proxy.stall();
+    running.kill("SIGTERM");
+    expect((await running.finished).code).toBe(143);
+  });
+
+  it("does not keep the first question either, that only others hold up", async () => {
+    const here = await fleet({ people: 20 });
+    const blocker = new pg.Client({ connectionString: here.database.adminUrl });
+    blocker.on("error", () => undefined);
+    onTestFinished(() => void blocker.connection.stream.destroy());
+    await blocker.connect();
+    await blocker.query("begin; lock table ses_mail.job in access exclusive mode");
+    const running = start(here.folder, ["stats"], { env: here.env() });
+    const waiting = "select 1 from pg_locks where not granted";
+    await until(async () => (await here.database.query(waiting)).length > 0, "it to ask what is there");
     running.kill("SIGTERM");
     expect((await running.finished).code).toBe(143);
   });
