@@ -1,7 +1,10 @@
 /** Says what to do about a file that the user named and that cannot be read. */
 import { readdirSync, statSync } from "node:fs";
-import { basename, dirname, isAbsolute, join, parse, resolve } from "node:path";
+import { basename, dirname, extname, isAbsolute, join, parse, resolve } from "node:path";
 import { nearest } from "./nearest.ts";
+
+/** A list and its content often share a name. More than so many would be no help. */
+const MOST_MEANT = 3;
 
 /**
  * What to do when the system says `code` of a file that was to be read; null: the reason says enough. `typed` is the path as the user
@@ -30,8 +33,17 @@ function missingHint(typed: string, path: string): string {
     const folder = statSync(dirname(path), { throwIfNoEntry: false });
     if (folder === undefined) return `${question} there is no folder ${dirname(typed)}`;
     if (!folder.isDirectory()) return `${question} ${dirname(typed)} is a file, not a folder`;
-    const meant = likeIn(dirname(path), basename(path));
-    if (meant !== null) return `did you mean ${join(dirname(typed), meant)}?`;
+    const files = readdirSync(dirname(path), { withFileTypes: true });
+    const name = basename(path);
+    // The very name is there, and the system does not find it.
+    const there = files.find((file) => file.name === name);
+    if (there?.isSymbolicLink() === true) return "it is a link that leads nowhere";
+    if (there !== undefined) return `${question} ${join(dirname(typed), name)} is a file, not a folder`;
+    const meant = likeOf(
+      name,
+      files.filter((file) => !file.isDirectory()).map((file) => file.name),
+    );
+    if (meant.length > 0) return `did you mean ${meant.map((each) => join(dirname(typed), each)).join(" or ")}?`;
     return isAbsolute(typed) ? question : `${question} it starts at ${resolve(path.slice(0, -typed.length))}`;
   } catch {
     // The folder cannot be read.
@@ -39,9 +51,14 @@ function missingHint(typed: string, path: string): string {
   }
 }
 
-/** The file of a folder that has the name but for its extension, or else the one whose name is most like it. */
-function likeIn(folder: string, name: string): string | null {
-  const names = readdirSync(folder);
-  const [longer, ...others] = names.filter((each) => parse(each).name === name);
-  return longer !== undefined && others.length === 0 ? longer : nearest(name, names);
+/** The names that are `name` but for their extension, or else the one that is most like it and has its extension, or nearly. */
+function likeOf(name: string, names: readonly string[]): string[] {
+  const longer = names.filter((each) => parse(each).name === name).sort();
+  if (longer.length > 0 && longer.length <= MOST_MEANT) return longer;
+  const extension = extname(name);
+  const like = nearest(
+    name,
+    names.filter((each) => extension === "" || nearest(extension, [extname(each)]) !== null),
+  );
+  return like === null ? [] : [like];
 }

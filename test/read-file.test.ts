@@ -55,14 +55,19 @@ describe("a file that cannot be read comes with what to do", () => {
   mkdirSync(`${cwd}/lists`);
   for (const name of ["newsletter.csv", "june.csv", "lists/july.csv", "lists/both.csv", "lists/both.txt"])
     writeFileSync(`${cwd}/${name}`, "email\na@example.com\n");
+  symlinkSync("nowhere", `${cwd}/link.csv`);
 
   test.each([
     ["newsleter.csv", "did you mean newsletter.csv?"],
     ["newsletter", "did you mean newsletter.csv?"],
-    ["June.csv/", "did you mean june.csv?"],
+    ["June.cvs", "did you mean june.csv?"],
+    ["june.csv/", "is the path right? june.csv is a file, not a folder"],
+    ["link.csv", "it is a link that leads nowhere"],
+    ["june.pem", `is the path right? it starts at ${cwd}`],
+    ["lisst", `is the path right? it starts at ${cwd}`],
     ["./lists/jully.csv", "did you mean lists/july.csv?"],
     [`${cwd}/lists/july`, `did you mean ${cwd}/lists/july.csv?`],
-    ["lists/both", `is the path right? it starts at ${cwd}`],
+    ["lists/both", "did you mean lists/both.csv or lists/both.txt?"],
     ["nothing-like-it.csv", `is the path right? it starts at ${cwd}`],
     ["/nothing-like-it.csv", "is the path right?"],
     ["list/july.csv", "is the path right? there is no folder list"],
