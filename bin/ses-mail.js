@@ -24,6 +24,16 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
+// A folder that was deleted is still the one we work in, and has no name.
+function workingFolder() {
+  try {
+    return process.cwd();
+  } catch (error) {
+    writeSync(2, `ses-mail: the working folder is gone or cannot be reached (${error.code}); cd to another one\n`);
+    process.exit(2);
+  }
+}
+
 // Node's own stream for a file believes that a write the disk cut short was a whole one.
 const fileOutput = new Writable({
   write(chunk, _encoding, done) {
@@ -44,7 +54,7 @@ const io = {
   stdout: fstatSync(1).isFile() ? fileOutput : process.stdout,
   stderr: process.stderr,
   env: process.env,
-  cwd: process.cwd(),
+  cwd: workingFolder(),
   signal: first.signal,
   hardSignal: second.signal,
   clock: systemClock,

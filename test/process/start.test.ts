@@ -51,3 +51,11 @@ it("a driver that was built for another version of Node is no bug of ours", asyn
   ]);
   expect((await runProcess(folder, ["import", "june.csv"])).code).toBe(0);
 });
+
+it("in a folder that was deleted: exit 2, one line", async () => {
+  const folder = await workFolder();
+  const shell = "mkdir gone && cd gone && rmdir ../gone && exec $SES_MAIL topics";
+  const { code, stdout, stderr } = await runProcess(folder, [], { shell });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toBe("ses-mail: the working folder is gone or cannot be reached (ENOENT); cd to another one\n");
+});
