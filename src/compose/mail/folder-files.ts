@@ -1,5 +1,5 @@
 /** Finds and reads the files of single messages. A file that has changed since the list was imported is refused. */
-import { type BigIntStats, constants, realpathSync, statSync } from "node:fs";
+import { accessSync, type BigIntStats, constants, realpathSync, statSync } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { LRUCache } from "lru-cache";
@@ -70,7 +70,10 @@ export class Examiner {
 function foundOrProblem(file: MailFile): Found | RenderProblem {
   try {
     const real = inside(file, realpathSync.native(file.folder), realpathSync.native(join(file.folder, file.path)));
-    return foundAt(file, real, statSync(real, { bigint: true }));
+    const found = foundAt(file, real, statSync(real, { bigint: true }));
+    // Otherwise each mail would fail when it is to leave.
+    accessSync(real, constants.R_OK);
+    return found;
   } catch (error) {
     if (error instanceof RenderProblem) return error;
     if (codeOf(error) === "") throw error;

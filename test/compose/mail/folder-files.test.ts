@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -69,6 +78,13 @@ describe("the files of a mail", () => {
     symlinkSync(at, linked);
     expect((await withFiles(mailWith(linked, "b.pdf"))).attachments).toHaveLength(1);
     expect(new Examiner().examine(mailWith(linked, "b.pdf")).bytes).toBe(4);
+  });
+
+  test.skipIf(process.getuid?.() === 0)("are refused with their list when they cannot be read", () => {
+    const at = folder({ "secret.pdf": "secret" });
+    chmodSync(join(at, "secret.pdf"), 0);
+    const examine = () => new Examiner().examine(mailWith(at, "secret.pdf"));
+    expect(examine).toThrow("cannot read the attachment secret.pdf: permission denied");
   });
 
   test("are refused for their message when they cannot be sent", async () => {
