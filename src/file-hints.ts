@@ -8,7 +8,7 @@ const MOST_MEANT = 3;
 
 /**
  * What to do when the system says `code` of a file that was to be read; null: the reason says enough. `typed` is the path as the user
- * gave it, `path` the same as the system was asked for.
+ * gave it, `path` is the same path as the system got it.
  */
 export function readHint(code: string, typed: string, path: string): string | null {
   switch (code) {

@@ -11,7 +11,7 @@ import { filtersOf } from "./warnings.ts";
 /** A server that has just been told that a message is done may need a moment until it has removed it. */
 const REMOVED_MS = 300;
 
-/** Whether messages of the stream may never come. */
+/** True when there may be messages in the stream that this consumer will never bring. */
 export async function isAhead(manager: JetStreamManager, stream: string, consumer: ConsumerInfo): Promise<boolean> {
   const { config, delivered, ack_floor } = consumer;
   // Asked after the consumer: a stream is never behind what was brought of it before.

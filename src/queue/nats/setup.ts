@@ -100,7 +100,8 @@ export async function setUp(
     streamWarnings(stream.config).forEach(warn);
     const at = { where, stream, memory, tell };
     const there = await twice(missed, () => consumerInfo(manager, where));
-    const consumer = there === null ? await makeConsumer(manager, at) : await onceMore(manager, at, { there, warn });
+    const consumer =
+      there === null ? await makeConsumer(manager, at) : await replacedIfAhead(manager, at, { there, warn });
     checkConsumer(consumer.config, where);
     consumerWarnings(where.stream, consumer.config, where.subject).forEach(warn);
     (await warningsOfResults(manager, where, stream, consumer)).forEach(warn);
@@ -258,16 +259,16 @@ interface At {
 
 /**
  * The consumer that is there, or a new one in its place when it would leave mail unread. A new one brings all that is in the work
- * queue: also what is in somebody's hands, and comes to be known as a repeat.
+ * queue. What somebody has in hand just now is brought again, and recognised as a repeat.
  */
-async function onceMore(
+async function replacedIfAhead(
   manager: JetStreamManager,
   at: At,
   { there, warn }: { there: ConsumerInfo; warn: (text: string) => void },
 ): Promise<ConsumerInfo> {
   const { stream, consumer } = at.where;
   if (!(await isAhead(manager, stream, there))) return there;
-  if (there.config.description !== OURS || !(await isDeleted(manager, at.where))) {
+  if (there.config.description !== OURS || !(await deleteConsumer(manager, at.where))) {
     warn(aheadWarning(stream, consumer));
     return there;
   }
@@ -278,8 +279,8 @@ async function onceMore(
   return made;
 }
 
-/** Deletes the consumer, if nobody else has. False: the server does not let us. */
-async function isDeleted(manager: JetStreamManager, { stream, consumer }: Where): Promise<boolean> {
+/** Deletes the consumer, unless somebody else has done so. False: the server does not let us. */
+async function deleteConsumer(manager: JetStreamManager, { stream, consumer }: Where): Promise<boolean> {
   try {
     await unless(CODES.consumerNotFound, manager.consumers.delete(stream, consumer));
     return true;
